@@ -1,0 +1,93 @@
+"""Every error the product raises, as one tree that says whose fault it is.
+
+HabError
+├── UsageError            the person: exit 2
+├── RemoteError           the peer: drop, count, event
+│   └── WireError         bytes that are not a frame we accept
+├── Refused               definite: nothing happened (exit 1, or 8 for a safety guard)
+├── OutcomeUnknown        it may have happened
+│   └── GetTimeoutError   no answer in time (exit 7); also a TimeoutError
+├── HostError             disk, exec, sockets of this machine
+├── ActorError            Ray's split of what can go wrong with a call
+│   ├── ActorDiedError            will never answer
+│   ├── ActorUnavailableError     may answer later; may have executed
+│   └── ActorTaskError            the method raised; the actor lives; carries the remote traceback
+└── CryptoError           keys, signatures, ciphertexts
+"""
+
+from __future__ import annotations
+
+
+class HabError(Exception):
+    """Base of every error raised on purpose. `exit_code` is what the command line ends with."""
+
+    exit_code = 1
+
+
+class UsageError(HabError):
+    """The person asked for something that cannot be; the text names the next step."""
+
+    exit_code = 2
+
+
+class RemoteError(HabError):
+    """A peer broke the protocol: drop what it sent, count it, say so in an event."""
+
+
+class WireError(RemoteError):
+    """Bytes from outside that are not a frame this release accepts.
+
+    `reason` is a short stable word (`truncated`, `oversized`, `tag`, `type`, `version` …) for
+    counters; the text is for people.
+    """
+
+    def __init__(self, reason: str, text: str = "") -> None:
+        super().__init__(text or reason)
+        self.reason = reason
+
+
+class Refused(HabError):  # noqa: N818 - the field's word for a definite no
+    """Definitely not done. `code` is a stable word a program can branch on."""
+
+    def __init__(self, text: str, code: str = "refused", exit_code: int = 1) -> None:
+        super().__init__(text)
+        self.code = code
+        self.exit_code = exit_code
+
+
+class OutcomeUnknown(HabError):  # noqa: N818 - may have happened, may not
+    """The request may or may not have taken effect; asking again is safe."""
+
+
+class GetTimeoutError(OutcomeUnknown, TimeoutError):
+    """No answer within the time given (Ray's name)."""
+
+    exit_code = 7
+
+
+class HostError(HabError):
+    """This machine failed us: disk, exec, sockets, users."""
+
+
+class ActorError(HabError):
+    """Base of what can go wrong with a call to an actor (Ray's family)."""
+
+
+class ActorDiedError(ActorError):
+    """The actor is dead for good; it will never answer."""
+
+
+class ActorUnavailableError(ActorError):
+    """The actor cannot answer now (restarting, unreachable, dropped); it may have executed."""
+
+
+class ActorTaskError(ActorError):
+    """The method raised; the actor lives. `remote_traceback` is the text from over there."""
+
+    def __init__(self, text: str, remote_traceback: str = "") -> None:
+        super().__init__(text)
+        self.remote_traceback = remote_traceback
+
+
+class CryptoError(HabError):
+    """A key, signature or ciphertext is missing, malformed or wrong."""

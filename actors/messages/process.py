@@ -1,0 +1,127 @@
+"""What is said to the launcher's port (`port/launcher`) about processes, and what it reports.
+
+A process is known by its `key`: `service:<name>` for a service's main process, `hook:<name>:<hook>:<n>`
+for a hook, `host:<id>` for an actor host. One key, at most one live process.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import msgspec
+
+from actors.messages.base import Event, Message
+
+
+class StartProcess(Message, frozen=True):
+    """Start a process in its own process group; answered by `ProcessStarted` or `StartFailed`.
+
+    `env` is the whole environment. `user`/`group` empty: the launcher's own. Output goes to
+    `stdout`/`stderr` (paths, opened O_APPEND; truncated first when `truncate`), followed by the
+    launcher under `prefix` unless it is empty. `owner` is the actor to hear of its end; a process whose
+    `ends_with_owner` is true is killed when that owner dies (hooks). `leader_until_s` is the
+    CLOCK_BOOTTIME instant at which the launcher kills a leader-role group; 0 for none.
+    """
+
+    key: str
+    argv: tuple[str, ...]
+    env: dict[str, str] = {}
+    cwd: str = ""
+    user: str = ""
+    group: str = ""
+    stdout: str = ""
+    stderr: str = ""
+    truncate: bool = False
+    prefix: str = ""
+    owner: str = ""
+    ends_with_owner: bool = False
+    timeout_s: float = 0.0
+    leader_until_s: float = 0.0
+
+
+class ProcessStarted(Message, frozen=True):
+    """The process runs. `start_ticks` is its start time in clock ticks since boot (identity)."""
+
+    key: str
+    pid: int
+    start_ticks: int = 0
+    started_s: float = 0.0
+
+
+class StartFailed(Message, frozen=True):
+    """The process could not be started; nothing runs under `key` because of this request."""
+
+    key: str
+    reason: str
+
+
+class ProcessExited(Message, frozen=True):
+    """The process and its group ended. `code` is None when it is not known (adopted processes)."""
+
+    key: str
+    pid: int
+    code: int | None = None
+    signal: int | None = None
+
+
+class StopProcess(Message, frozen=True):
+    """Send `signal` to the process group, then KILL after `timeout_s`; `ProcessExited` follows."""
+
+    key: str
+    signal: str = "TERM"
+    timeout_s: float = 8.0
+
+
+class ListProcesses(Message, frozen=True):
+    """Asks the launcher what runs; answered by `ProcessList`."""
+
+
+class ProcessInfo(msgspec.Struct, frozen=True):
+    """One live process. `adopted`: an earlier launcher started it, its exit code will be unknown."""
+
+    key: str
+    pid: int
+    start_ticks: int = 0
+    started_s: float = 0.0
+    adopted: bool = False
+
+
+class ProcessList(Message, frozen=True):
+    """Everything the launcher keeps alive for this supervisor."""
+
+    processes: tuple[ProcessInfo, ...] = ()
+
+
+class LauncherLost(Message, frozen=True):
+    """The launcher is gone: leader-role groups are to be killed, the supervisor ends."""
+
+
+class SupervisorStop(Message, frozen=True):
+    """The launcher asks for the end: `terminate` stops services first, `restart` leaves them."""
+
+    how: Literal["terminate", "restart"]
+
+
+class ProcessBegan(Event, frozen=True):
+    """A service's process was started."""
+
+    key: str
+    pid: int
+    sentence: ClassVar[str] = "{key} runs as pid {pid}"
+
+
+class ProcessAdopted(Event, frozen=True):
+    """A process that outlived an earlier supervisor was taken over."""
+
+    key: str
+    pid: int
+    sentence: ClassVar[str] = "{key} was reattached as pid {pid}"
+
+
+class ProcessEnded(Event, frozen=True):
+    """A service's process ended; `how` in words ("exit 0", "signal 9", "unknown")."""
+
+    key: str
+    pid: int
+    how: str
+    sentence: ClassVar[str] = "{key} (pid {pid}) ended: {how}"

@@ -1,0 +1,173 @@
+"""The ring as the other features see it: members, rumors to publish, what changed.
+
+The gossip protocol's own frames are in `messages/gossip.py`.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal, TypeAlias
+
+import msgspec
+
+from actors.messages.base import Event, MemberId, Message
+
+MemberHealth: TypeAlias = Literal["alive", "suspect", "confirmed", "departed"]
+
+
+class Member(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A member's own record, spread by gossip; only the member itself changes it.
+
+    `incarnation` is durable and never decreases; `epoch` is drawn anew in each process life.
+    `keys` are the ring key revisions it holds. `left`: it said goodbye and keeps its seat.
+    """
+
+    id: MemberId
+    incarnation: int
+    address: str
+    permanent: bool = False
+    epoch: int = 0
+    name: str = ""
+    keys: tuple[str, ...] = ()
+    left: bool = False
+
+
+class MemberView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A member as this one sees it. `heard_s`: seconds since it was last heard, -1 for never."""
+
+    member: Member
+    health: MemberHealth
+    heard_s: float = -1.0
+    suspected_by: tuple[MemberId, ...] = ()
+    since_s: float = 0.0
+
+
+class ServiceInfo(Message, frozen=True):
+    """The body of a `service` rumor: what a member tells about one of its services."""
+
+    member: MemberId
+    service_group: str
+    package: str
+    up: bool = False
+    health: str = "unknown"
+    topology: str = "standalone"
+    strategy: str = "none"
+    address: str = ""
+    hostname: str = ""
+    exports: dict[str, object] = {}
+    bootstrap_expect: int = 3
+
+
+RumorBody: TypeAlias = ServiceInfo  # a union of one so far: each kind adds its tagged body
+
+
+class Rumor(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One fact of one owner, spread to all: (incarnation, hlc, content hash) newest wins.
+
+    `kind` is `service`, `config`, `file`, `electorate`, `departure`, …; `key` names it within its
+    kind; gossip never looks into `body`. `gone` is a tombstone (no body).
+    """
+
+    kind: str
+    key: str
+    owner: MemberId
+    incarnation: int
+    hlc: int
+    body: RumorBody | None = None
+    gone: bool = False
+
+
+class PublishRumor(Message, frozen=True):
+    """Any feature → gossip: publish (or with `gone` withdraw) a fact of this member's own."""
+
+    kind: str
+    key: str
+    body: RumorBody | None = None
+    gone: bool = False
+
+
+class Subscribe(Message, frozen=True):
+    """Any actor → gossip or census: tell me now, and on each change (re-sent each 5 s by its owner)."""
+
+    kinds: tuple[str, ...] = ()
+
+
+class MembersChanged(Message, frozen=True):
+    """gossip → subscribers: all members as seen here, self included."""
+
+    members: tuple[MemberView, ...]
+
+
+class RumorsChanged(Message, frozen=True):
+    """gossip → subscribers of the kinds: rumors that are new or newer; `complete`: all there are.
+
+    Not sent before the stored rumors are loaded and one push/pull is done or 5 s have passed.
+    """
+
+    rumors: tuple[Rumor, ...]
+    complete: bool = False
+
+
+class QueryMembers(Message, frozen=True):
+    """Asks gossip for the ring; answered by `Members`."""
+
+
+class Members(Message, frozen=True):
+    """The ring as this member sees it. `settled`: the first push/pull is done (or 5 s passed)."""
+
+    me: MemberId
+    ring_id: str
+    members: tuple[MemberView, ...]
+    settled: bool = True
+    score: int = 0
+
+
+class DepartMember(Message, frozen=True):
+    """Asks gossip to mark a member Departed for good; `force` although others still hear it."""
+
+    member: MemberId
+    force: bool = False
+
+
+class GroupMember(msgspec.Struct, frozen=True):
+    """A member of a service group in the census."""
+
+    info: ServiceInfo
+    health: MemberHealth
+
+
+class Census(Message, frozen=True):
+    """census → subscribers: the groups of the ring. `version` grows with each change here."""
+
+    version: int
+    groups: dict[str, tuple[GroupMember, ...]]
+
+
+class QueryCensus(Message, frozen=True):
+    """Asks census for its view; answered by `Census`."""
+
+
+class MemberHealthChanged(Event, frozen=True):
+    """This member's opinion of another changed."""
+
+    member: str
+    health: str
+    incarnation: int
+    reason: str = ""
+    sentence: ClassVar[str] = "member {member} is {health} (incarnation {incarnation}): {reason}"
+
+
+class RingJoined(Event, frozen=True):
+    """The first push/pull with the ring is done."""
+
+    ring_id: str
+    peer: str
+    sentence: ClassVar[str] = "joined ring {ring_id} through {peer}"
+
+
+class FrameRefused(Event, frozen=True):
+    """Frames were refused at the edge: `count` since the last such event of this reason."""
+
+    reason: str
+    peer: str
+    count: int
+    sentence: ClassVar[str] = "{count} frames from {peer} refused: {reason}"

@@ -1,0 +1,235 @@
+"""Services: what the operator wants (`ServiceSpec`), how it stands (`ServiceStatus`), the commands.
+
+A service is known by its name: the package's name, or `--name`. Its group is `<name>.<group>[@<org>]`.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal, TypeAlias
+
+import msgspec
+
+from actors.messages.base import Event, Message
+
+Topology: TypeAlias = Literal["standalone", "leader"]
+Strategy: TypeAlias = Literal["none", "at-once", "rolling"]
+Health: TypeAlias = Literal["ok", "warning", "critical", "unknown"]
+Stage: TypeAlias = Literal[
+    "waiting", "initializing", "starting", "up", "stopping", "down", "backoff", "failed"
+]
+
+
+class ServiceSpec(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The desired state of one service: the content of `specs/<name>.spec` (TOML, Habitat's keys).
+
+    `ident` is a package ident, or empty for a plain command (`cmd`). `binds` are
+    `name:service.group[@org]`. Times in seconds. `restarts` is the durable counter of
+    `hab svc restart`.
+    """
+
+    ident: str
+    name: str = ""
+    group: str = "default"
+    org: str = ""
+    bldr_url: str = ""
+    channel: str = "stable"
+    topology: Topology = "standalone"
+    update_strategy: Strategy = "none"
+    update_condition: Literal["latest", "track-channel"] = "latest"
+    binds: tuple[str, ...] = ()
+    binding_mode: Literal["strict", "relaxed"] = "strict"
+    config_from: str = ""
+    desired_state: Literal["up", "down"] = "up"
+    shutdown_timeout: int | None = None
+    health_check_interval: int = 30
+    bootstrap_expect: int = 3
+    cmd: tuple[str, ...] = ()
+    cwd: str = ""
+    restarts: int = 0
+
+    @property
+    def service(self) -> str:
+        """The service's name: `name`, or the package's name."""
+        return self.name or self.ident.split("/")[1]
+
+    @property
+    def service_group(self) -> str:
+        """`<name>.<group>[@<org>]`."""
+        return f"{self.service}.{self.group}" + (f"@{self.org}" if self.org else "")
+
+
+class ServiceStatus(msgspec.Struct, frozen=True):
+    """How a service stands. `since_s`: CLOCK_BOOTTIME of the last change of `stage`.
+
+    `elapsed_s` whole seconds in the stage when asked; `reason` says why it waits or failed;
+    `next_try_s` seconds until the next start when in backoff; `exit` words of the last end.
+    """
+
+    spec: ServiceSpec
+    package: str
+    stage: Stage
+    reason: str = ""
+    pid: int | None = None
+    elapsed_s: int = 0
+    restarts: int = 0
+    next_try_s: float = 0.0
+    last_exit: str = ""
+    health: Health = "unknown"
+    term: int = 0
+
+
+# ── commands: control → specs, answered by Accepted, then Settled (or CallFailed) ──
+
+
+class LoadService(Message, frozen=True):
+    """Load a service, or find it loaded the same; `force` merges onto what is stored.
+
+    `given` names the fields of `spec` that the operator gave (a merge touches only those).
+    `wait`: answer `Settled` once the outcome is known. `install` is a HART file to install first.
+    """
+
+    spec: ServiceSpec
+    given: tuple[str, ...] = ()
+    force: bool = False
+    wait: bool = True
+    install: str = ""
+
+
+class UpdateService(Message, frozen=True):
+    """Change the given fields of a loaded service."""
+
+    service: str
+    spec: ServiceSpec
+    given: tuple[str, ...]
+    wait: bool = True
+
+
+class UnloadService(Message, frozen=True):
+    """Stop and forget. `ident` is a package ident, a service name or a service group."""
+
+    service: str
+    shutdown_timeout: int | None = None
+    wait: bool = True
+
+
+class StopService(Message, frozen=True):
+    """Stop, keeping all options."""
+
+    service: str
+    shutdown_timeout: int | None = None
+    wait: bool = True
+
+
+class StartService(Message, frozen=True):
+    """Start again; what was never loaded is loaded (with defaults), and the answer says so."""
+
+    service: str
+    wait: bool = True
+
+
+class RestartService(Message, frozen=True):
+    """Raise the spec's restart counter: the service is stopped and started once."""
+
+    service: str
+    wait: bool = True
+
+
+class QueryServices(Message, frozen=True):
+    """Asks for the status of one service (ident, name or group) or all; answered by `Services`."""
+
+    service: str = ""
+
+
+class Services(Message, frozen=True):
+    """Status of the services asked about, sorted by name."""
+
+    services: tuple[ServiceStatus, ...] = ()
+
+
+class Accepted(Message, frozen=True):
+    """The command is durable; what it asks for will happen even if everything dies now."""
+
+    text: str
+    event_id: str = ""
+    unchanged: bool = False
+
+
+class Progress(Message, frozen=True):
+    """A line to show while a command runs; `done`/`total` for a bar when total > 0."""
+
+    text: str
+    done: int = 0
+    total: int = 0
+
+
+class Settled(Message, frozen=True):
+    """The outcome of a command: `up`, `down`, `gone`, `failed`, or `waiting` for what `reason` says."""
+
+    service: str
+    outcome: Literal["up", "down", "gone", "failed", "waiting"]
+    reason: str = ""
+    event_id: str = ""
+
+
+# ── between specs, services and the census ──
+
+
+class SpecChanged(Message, frozen=True):
+    """specs → `service/<name>`: the spec as it is now on disk."""
+
+    spec: ServiceSpec
+
+
+class ServiceSettled(Message, frozen=True):
+    """`service/<name>` → specs: its status, told on each change of stage."""
+
+    status: ServiceStatus
+
+
+class ServiceLoaded(Event, frozen=True):
+    """A spec was written for the first time."""
+
+    service: str
+    ident: str
+    sentence: ClassVar[str] = "{service} was loaded ({ident})"
+
+
+class SpecUpdated(Event, frozen=True):
+    """A stored spec changed; `changed` names the fields."""
+
+    service: str
+    changed: str
+    sentence: ClassVar[str] = "the spec of {service} changed: {changed}"
+
+
+class ServiceUnloaded(Event, frozen=True):
+    """A spec was removed."""
+
+    service: str
+    sentence: ClassVar[str] = "{service} was unloaded"
+
+
+class SpecRefused(Event, frozen=True):
+    """A spec file cannot be used; the others go on."""
+
+    path: str
+    reason: str
+    sentence: ClassVar[str] = "spec {path} is not used: {reason}"
+
+
+class ServiceStageChanged(Event, frozen=True):
+    """A service moved from one stage to another."""
+
+    service: str
+    stage: str
+    reason: str
+    pid: int = 0
+    sentence: ClassVar[str] = "{service} is {stage}: {reason}"
+
+
+class HealthChanged(Event, frozen=True):
+    """A health check's verdict differs from the one before."""
+
+    service: str
+    health: str
+    sentence: ClassVar[str] = "health of {service} is {health}"
