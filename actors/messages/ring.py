@@ -128,6 +128,83 @@ class DepartMember(Message, frozen=True):
     force: bool = False
 
 
+class LeaveRing(Message, frozen=True):
+    """Asks gossip to say goodbye (`left` in its own record); `Ok` once the farewells are sent.
+
+    The member keeps its id and its seats and may return. Not sent when services are kept.
+    """
+
+
+class SelfDeparted(Message, frozen=True):
+    """gossip → node: this member is Departed for good; the supervisor stops and exits 86."""
+
+    by: MemberId = ""
+
+
+class SeedsChanged(Message, frozen=True):
+    """Any → gossip: these `host[:port]` are the seeds from now on (the peer watch file changed)."""
+
+    seeds: tuple[str, ...] = ()
+
+
+class KeysHeld(Message, frozen=True):
+    """Any → gossip: the ring key revisions this member holds, for its own record."""
+
+    keys: tuple[str, ...] = ()
+
+
+class RingChosen(Message, frozen=True):
+    """gossip → `port/net`: stamp frames with this ring id and refuse those of another ring.
+
+    Frames of the join conversation (`JoinRequest`, `JoinReply`) pass whatever their ring id or
+    addressee is: gossip judges them. Before this message, and while it is empty, nothing else does.
+    """
+
+    ring_id: str
+
+
+class Route(Message, frozen=True):
+    """gossip → `port/net`: frames to `member` go to `address` (`host:port`) from now on.
+
+    `keys` are the ring key revisions the member holds. Sent again whenever one of them changes;
+    all known members that are not departed have a route.
+    """
+
+    member: MemberId
+    address: str
+    keys: tuple[str, ...] = ()
+
+
+class Unroute(Message, frozen=True):
+    """gossip → `port/net`: forget the route, close the connection, drop what waits for `member`."""
+
+    member: MemberId
+
+
+class Dial(Message, frozen=True):
+    """gossip → `port/net`: resolve `seed` now and send `message` to the gossip of whoever answers.
+
+    The envelope's `to` is `/gossip`. What cannot be resolved or reached is reported by `DialFailed`.
+    """
+
+    seed: str
+    message: Message
+
+
+class DialFailed(Message, frozen=True):
+    """`port/net` → gossip: nothing was reached under `seed` (one report for each `Dial`)."""
+
+    seed: str
+    reason: str
+
+
+class LinkClosed(Message, frozen=True):
+    """`port/net` → gossip: the connection to `member` broke or was refused: reason to probe it."""
+
+    member: MemberId
+    reason: str = ""
+
+
 class GroupMember(msgspec.Struct, frozen=True):
     """A member of a service group in the census."""
 
