@@ -150,10 +150,12 @@ class SupervisorOptions:
 def from_json(text: str) -> SupervisorOptions:
     """Read what `to_json` wrote. Raises ValueError, also for a field of another release."""
     try:
-        fields: dict[str, Any] = json.loads(text)  # the constructor refuses names it has not
-        return SupervisorOptions(
-            **{name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()}
-        )
+        fields: dict[str, Any] = json.loads(text)
+        given: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in fields.items()
+        }
+        return SupervisorOptions(**given)  # refuses names it has not
     except (AttributeError, TypeError) as error:
         raise ValueError(f"not the options of a supervisor of this release: {error}") from error
 
