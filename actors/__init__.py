@@ -30,9 +30,9 @@ _PRIMITIVES = frozenset(
 )
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - module attributes have no one type
+def __getattr__(name: str) -> Any:
     """Load a primitive from `actors.driver`, or an error class from `actors.errors`, on first use."""
-    import importlib  # noqa: PLC0415 - lazily, so that `import actors` stays cheap
+    import importlib
 
     if name in _PRIMITIVES:
         return getattr(importlib.import_module("actors.driver"), name)

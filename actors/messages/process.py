@@ -102,6 +102,12 @@ class SupervisorStop(Message, frozen=True):
     how: Literal["terminate", "restart"]
 
 
+class OwnerDied(Message, frozen=True):
+    """node → launcher: the actor `owner` died; its processes that end with their owner end now."""
+
+    owner: str
+
+
 class ProcessBegan(Event, frozen=True):
     """A service's process was started."""
 
