@@ -31,7 +31,7 @@ _PRIMITIVES = frozenset(
 
 
 def __getattr__(name: str) -> Any:
-    """Load a primitive from `actors.driver`, or an error class from `actors.errors`, on first use."""
+    """Load a primitive from `actors.driver`, or an error class, on first use."""
     import importlib
 
     if name in _PRIMITIVES:

@@ -1,6 +1,7 @@
 """Services: what the operator wants (`ServiceSpec`), how it stands (`ServiceStatus`), the commands.
 
-A service is known by its name: the package's name, or `--name`. Its group is `<name>.<group>[@<org>]`.
+A service is known by its name: the package's name, or `--name`. Its group is
+`<name>.<group>[@<org>]`.
 """
 
 from __future__ import annotations
@@ -163,7 +164,7 @@ class Progress(Message, frozen=True):
 
 
 class Settled(Message, frozen=True):
-    """The outcome of a command: `up`, `down`, `gone`, `failed`, or `waiting` for what `reason` says."""
+    """The outcome of a command; `reason` says what a `waiting` one waits for."""
 
     service: str
     outcome: Literal["up", "down", "gone", "failed", "waiting"]

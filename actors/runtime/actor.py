@@ -8,6 +8,7 @@ hooks for implementors of new actor types (`_create_actor_inbox`, `_create_futur
 
 from __future__ import annotations
 
+import contextlib
 import random
 import sys
 from collections import deque
@@ -183,7 +184,7 @@ class Actor(pykka.Actor):
         return self.actor_inbox  # type: ignore[return-value]
 
     def turn(self) -> None:
-        """Handle one message (the first turn: start). Called by the dispatcher, never twice at once."""
+        """Handle one message (first turn: start); the dispatcher never calls it twice at once."""
         mailbox = self.mailbox
         if mailbox.killed:
             self._end(mailbox.killed)  # type: ignore[arg-type]
@@ -192,10 +193,8 @@ class Actor(pykka.Actor):
             self._actor_loop_setup()
         else:
             mailbox.allow()
-            try:
+            with contextlib.suppress(MailboxEmpty):
                 self._actor_loop_running()
-            except MailboxEmpty:
-                pass
         self.turned_s = self.context.now()
         if self.actor_stopped.is_set():
             self._world.bury(self, mailbox.close())
