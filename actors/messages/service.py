@@ -63,7 +63,9 @@ class ServiceStatus(msgspec.Struct, frozen=True):
     """How a service stands. `since_s`: CLOCK_BOOTTIME of the last change of `stage`.
 
     `elapsed_s` whole seconds in the stage when asked; `reason` says why it waits or failed;
-    `next_try_s` seconds until the next start when in backoff; `exit` words of the last end.
+    `next_try_s` seconds until the next start when in backoff (from `since_s` on in
+    `ServiceSettled`, from now on in `Services`); `restarts` counts starts after an end nobody asked
+    for; `last_exit` words of the last end.
     """
 
     spec: ServiceSpec
@@ -77,6 +79,7 @@ class ServiceStatus(msgspec.Struct, frozen=True):
     last_exit: str = ""
     health: Health = "unknown"
     term: int = 0
+    since_s: float = 0.0
 
 
 # ── commands: control → specs, answered by Accepted, then Settled (or CallFailed) ──
@@ -175,10 +178,99 @@ class Settled(Message, frozen=True):
 # ── between specs, services and the census ──
 
 
+class QuerySpecs(Message, frozen=True):
+    """service → specs: asks for all specs; `SpecsListed` follows once the directory was read."""
+
+
+class SpecsListed(Message, frozen=True):
+    """specs → service: every spec there is; a service that is not among them is to end."""
+
+    specs: tuple[ServiceSpec, ...] = ()
+
+
 class SpecChanged(Message, frozen=True):
-    """specs → `service/<name>`: the spec as it is now on disk."""
+    """specs → service → `service/<name>`: the spec as it is now on disk.
+
+    `shutdown_timeout` is the operator's word for the stop this change brings, if any.
+    """
 
     spec: ServiceSpec
+    shutdown_timeout: int | None = None
+
+
+class SpecGone(Message, frozen=True):
+    """specs → service → `service/<name>`: the spec is no more; stop, clean up, end."""
+
+    service: str
+    shutdown_timeout: int | None = None
+
+
+class WantSpec(Message, frozen=True):
+    """`service/<name>` → service: a new instance asks for its spec; `SpecChanged` or `SpecGone`."""
+
+    service: str
+
+
+class ServiceGone(Message, frozen=True):
+    """`service/<name>` → service and specs: nothing runs, nothing is left to do for it."""
+
+    service: str
+
+
+class HaltService(Message, frozen=True):
+    """service → `service/<name>`: the supervisor ends; stop within `limit_s`, and stay down."""
+
+    limit_s: float
+
+
+class ServiceHalted(Message, frozen=True):
+    """`service/<name>` → service: halted, its process and its post-stop hook have ended."""
+
+    service: str
+
+
+class PublishService(Message, frozen=True):
+    """service → `service/<name>`: publish the `service` rumor again; gossip may have lost it."""
+
+
+# ── what `service/<name>` and specs remind themselves of ──
+
+
+class FactsOverdue(Message, frozen=True):
+    """Somebody who was asked when the instance started has not answered: ask again."""
+
+
+class AnswerOverdue(Message, frozen=True):
+    """The answer to `call` is late."""
+
+    call: str
+
+
+class RetryStart(Message, frozen=True):
+    """The backoff is over: try the next start."""
+
+
+class StartSettled(Message, frozen=True):
+    """The process `pid` has outlived the time in which a broken program fails."""
+
+    pid: int
+
+
+class HookDue(Message, frozen=True):
+    """It is time to run `hook` for the process `pid`."""
+
+    hook: str
+    pid: int
+
+
+class GatesDue(Message, frozen=True):
+    """A waiting service subscribes to the census again."""
+
+
+class QueryOverdue(Message, frozen=True):
+    """Answer the held question `number` with what is known."""
+
+    number: int
 
 
 class ServiceSettled(Message, frozen=True):

@@ -1,0 +1,122 @@
+"""Packages: what is installed, what a package says about itself, a service's directory.
+
+`depot` answers the questions; the disk is behind `port/packages`, which also answers services
+directly about their directories.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+from actors.messages.base import Event, Message
+
+
+class PackageInfo(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An installed package as its metafiles describe it.
+
+    `ident` is fully qualified, `path` its directory. `binds` and `binds_optional` map a bind's name
+    to the exports it needs. `exports` maps a public name to the path of a configuration value,
+    `exported` to the value itself (from `default.toml`). `run_path` are the directories of PATH.
+    `hooks` are the hooks it brings, `run` among them when it is runnable.
+    `shutdown_timeout` in seconds, None when the package does not say.
+    """
+
+    ident: str
+    path: str
+    target: str
+    svc_user: str = ""
+    svc_group: str = ""
+    exports: dict[str, str] = {}
+    exported: dict[str, object] = {}
+    exposes: tuple[str, ...] = ()
+    binds: dict[str, tuple[str, ...]] = {}
+    binds_optional: dict[str, tuple[str, ...]] = {}
+    run_path: tuple[str, ...] = ()
+    environment: dict[str, str] = {}
+    shutdown_signal: str = "TERM"
+    shutdown_timeout: int | None = None
+    deps: tuple[str, ...] = ()
+    tdeps: tuple[str, ...] = ()
+    native: bool = False
+    hooks: tuple[str, ...] = ()
+
+    @property
+    def runnable(self) -> bool:
+        """Whether it can be a service."""
+        return "run" in self.hooks
+
+
+class ResolvePackage(Message, frozen=True):
+    """Asks `depot` for the newest installed package of an ident; `PackageResolved` or `CallFailed`.
+
+    `install`: where none is installed, install the newest of the artifact cache first, saying so in
+    `Progress` answers. `config_from` names a directory whose `default.toml`, `config` and `hooks`
+    stand in for the package's own.
+    """
+
+    ident: str
+    install: bool = False
+    config_from: str = ""
+
+
+class InstallPackage(Message, frozen=True):
+    """Asks `depot` to install a `.hart` file, or a directory in the installed layout.
+
+    Answered by `Progress` lines, then by `PackageResolved`, or `CallFailed`.
+    """
+
+    source: str
+
+
+class PackageResolved(Message, frozen=True):
+    """A package that is installed here.
+
+    `users`/`groups`: which of the accounts a service of it may run as exist on this machine.
+    `installed`: it was installed just now.
+    """
+
+    package: PackageInfo
+    users: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    installed: bool = False
+
+
+class PrepareService(Message, frozen=True):
+    """Asks `port/packages` to make a service's directory and to put its hooks and files in place.
+
+    `source` is the directory with `hooks` and `config`, empty for a plain command. `user`/`group`
+    empty: the supervisor's own. Answered by `ServicePrepared` or `CallFailed`.
+    """
+
+    service: str
+    source: str = ""
+    user: str = ""
+    group: str = ""
+
+
+class ServicePrepared(Message, frozen=True):
+    """The directory stands; `hooks` are the names of those that are in place."""
+
+    service: str
+    path: str
+    hooks: tuple[str, ...] = ()
+
+
+class WritePidFile(Message, frozen=True):
+    """Tells `port/packages` to write a service's PID file, or with no pid to remove it.
+
+    For people and scripts: the supervisor itself never reads it.
+    """
+
+    service: str
+    pid: int | None = None
+
+
+class PackageInstalled(Event, frozen=True):
+    """A package was installed on this machine."""
+
+    ident: str
+    source: str
+    sentence: ClassVar[str] = "{ident} was installed from {source}"

@@ -1,0 +1,42 @@
+"""What is said to the port that watches directories (`port/files`), and what it reports."""
+
+from __future__ import annotations
+
+import msgspec
+
+from actors.messages.base import Message
+
+
+class FileContent(msgspec.Struct, frozen=True):
+    """One regular file: its name within the directory, and its bytes.
+
+    `error` says why it could not be read (then `data` is empty); a file beyond the port's limit of
+    1 MiB is not read.
+    """
+
+    name: str
+    data: bytes = b""
+    error: str = ""
+
+
+class WatchDirectory(Message, frozen=True):
+    """List the files of `path` that end in `suffix`, now and (unless `once`) at each change.
+
+    `path` is below the supervisor's directory, or absolute. Each listing carries the `token` of the
+    newest request that was handled before the directory was read: who writes a file and then asks
+    with a new token can tell a listing that shows the write from one that is older. One watch a
+    sender and path: asking again replaces it.
+    """
+
+    path: str
+    suffix: str = ""
+    token: int = 0
+    once: bool = False
+
+
+class DirectoryListed(Message, frozen=True):
+    """All matching files of `path`, sorted by name; none where the directory is not there."""
+
+    path: str
+    token: int
+    files: tuple[FileContent, ...] = ()
