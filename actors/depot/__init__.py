@@ -1,0 +1,19 @@
+"""Packages: identifiers and their order, what metafiles say, what a HART file must look like.
+
+Decisions:
+
+2026-11-22: Identifiers are ordered as Habitat's supervisor orders them (`ident.py`), not as Builder
+does; the two differ where a version has trailing zeros. Rejected: one order of our own. Which
+release "the newest" is must not change for who moves a machine from Habitat to here.
+
+2026-11-22: Metafiles are parsed from bytes, by a pure function that answers every possible content
+with a `PackageInfo` or a `CryptoError`/`Refused`; the disk is behind `port/packages`. Rejected:
+reading lazily, file by file: a half-installed package would be found out in the middle of a start.
+
+2026-11-22: A symbolic link may lead into the package itself or into a package it names in TDEPS,
+nowhere else. Rejected: refusing every absolute link, because Habitat's own packages link to their
+dependencies; accepting all, because a package is unpacked by root.
+
+2026-11-22: `depot` passes questions on with their tickets and keeps no state but the installs it
+relays. Its death costs an asker of an install a repeated question, and no other asker anything.
+"""
