@@ -18,7 +18,8 @@ class Member(msgspec.Struct, frozen=True, omit_defaults=True):
     """A member's own record, spread by gossip; only the member itself changes it.
 
     `incarnation` is durable and never decreases; `epoch` is drawn anew in each process life.
-    `keys` are the ring key revisions it holds. `left`: it said goodbye and keeps its seat.
+    `keys` are the ring key revisions it holds. `left`: it said goodbye and keeps its seat (its health
+    is then `confirmed`). `stamp` is the hybrid clock at which the record was last made.
     """
 
     id: MemberId
@@ -29,6 +30,7 @@ class Member(msgspec.Struct, frozen=True, omit_defaults=True):
     name: str = ""
     keys: tuple[str, ...] = ()
     left: bool = False
+    stamp: int = 0
 
 
 class MemberView(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -86,7 +88,7 @@ class PublishRumor(Message, frozen=True):
 
 
 class Subscribe(Message, frozen=True):
-    """Any actor → gossip or census: tell me now, and on each change (re-sent each 5 s by its owner)."""
+    """Any actor → gossip or census: tell me now and on each change; to be repeated each 5 s."""
 
     kinds: tuple[str, ...] = ()
 
@@ -136,9 +138,12 @@ class LeaveRing(Message, frozen=True):
 
 
 class SelfDeparted(Message, frozen=True):
-    """gossip → node: this member is Departed for good; the supervisor stops and exits 86."""
+    """gossip → node: this member is out of the ring for good; the supervisor stops and exits 86.
 
-    by: MemberId = ""
+    `why`: somebody departed it, or another process lives under its id (the newer one stays).
+    """
+
+    why: Literal["departed", "replaced"] = "departed"
 
 
 class SeedsChanged(Message, frozen=True):
@@ -184,7 +189,7 @@ class Unroute(Message, frozen=True):
 class Dial(Message, frozen=True):
     """gossip → `port/net`: resolve `seed` now and send `message` to the gossip of whoever answers.
 
-    The envelope's `to` is `/gossip`. What cannot be resolved or reached is reported by `DialFailed`.
+    The envelope's `to` is `/gossip`. What cannot be reached is reported by `DialFailed`.
     """
 
     seed: str
@@ -224,7 +229,7 @@ class QueryCensus(Message, frozen=True):
 
 
 class MemberHealthChanged(Event, frozen=True):
-    """This member's opinion of another changed."""
+    """What this member thinks of another changed."""
 
     member: str
     health: str
