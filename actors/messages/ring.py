@@ -18,8 +18,8 @@ class Member(msgspec.Struct, frozen=True, omit_defaults=True):
     """A member's own record, spread by gossip; only the member itself changes it.
 
     `incarnation` is durable and never decreases; `epoch` is drawn anew in each process life.
-    `keys` are the ring key revisions it holds. `left`: it said goodbye and keeps its seat (its health
-    is then `confirmed`). `stamp` is the hybrid clock at which the record was last made.
+    `keys` are the ring key revisions it holds. `left`: it said goodbye and keeps its seat (then its
+    health is `confirmed`). `stamp` is the hybrid clock at which the record was last made.
     """
 
     id: MemberId
@@ -143,6 +143,7 @@ class SelfDeparted(Message, frozen=True):
     `why`: somebody departed it, or another process lives under its id (the newer one stays).
     """
 
+    by: MemberId = ""
     why: Literal["departed", "replaced"] = "departed"
 
 
