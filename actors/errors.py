@@ -5,6 +5,8 @@ HabError
 ├── RemoteError           the peer: drop, count, event
 │   └── WireError         bytes that are not a frame we accept
 ├── Refused               definite: nothing happened (exit 1, or 8 for a safety guard)
+│   ├── NoSupervisorError     nothing answers at the control endpoint
+│   └── SecretRefusedError    a supervisor is there, but not for this secret
 ├── OutcomeUnknown        it may have happened
 │   └── GetTimeoutError   no answer in time (exit 7); also a TimeoutError
 ├── HostError             disk, exec, sockets of this machine
@@ -53,6 +55,28 @@ class Refused(HabError):  # noqa: N818 - the field's word for a definite no
         super().__init__(text)
         self.code = code
         self.exit_code = exit_code
+
+
+class NoSupervisorError(Refused):
+    """No supervisor listens at `endpoint`; Habitat's text comes first."""
+
+    def __init__(self, endpoint: str, why: str = "nothing listens there") -> None:
+        super().__init__(
+            f"Unable to contact the Supervisor. Tried {endpoint}: {why}.", "no-supervisor"
+        )
+        self.endpoint = endpoint
+
+
+class SecretRefusedError(Refused):
+    """What listens at `endpoint` does not know our control secret."""
+
+    def __init__(self, endpoint: str) -> None:
+        super().__init__(
+            f"The Supervisor at {endpoint} refused the control secret. "
+            "Set HAB_CTL_SECRET, or ctl_secret in cli.toml, to that Supervisor's CTL_SECRET.",
+            "secret-refused",
+        )
+        self.endpoint = endpoint
 
 
 class OutcomeUnknown(HabError):  # noqa: N818 - may have happened, may not

@@ -75,7 +75,10 @@ class TraceActor(Message, frozen=True):
 
 
 class ActorInfo(msgspec.Struct, frozen=True):
-    """One actor as the runtime sees it. Times in seconds, `wait_s` of the oldest message."""
+    """One actor as the runtime sees it. Times in seconds.
+
+    `wait_s`: for how long mail has waited with no turn taken; `since_s`: age of the instance.
+    """
 
     name: str
     cls: str
@@ -99,12 +102,16 @@ class ActorList(Message, frozen=True):
 
 
 class CallFailed(Message, frozen=True):
-    """The answer where there is none: `kind` names an error class of `actors.errors`."""
+    """The answer where there is none: `kind` names an error class of `actors.errors`.
+
+    Of a refusal, `code` is a stable word and `exit_code` what the command line ends with.
+    """
 
     kind: Literal["ActorDiedError", "ActorUnavailableError", "ActorTaskError", "Refused"]
     text: str
     code: str = ""
     traceback: str = ""
+    exit_code: int = 1
 
 
 class Ok(Message, frozen=True):

@@ -1,0 +1,18 @@
+"""The control gateway: where the command line, drivers and actor hosts speak with a supervisor.
+
+One ROUTER over TCP or a socket file, guarded by CURVE with keys derived from the control secret.
+The client is light and has no thread; the server has one for all its sockets.
+"""
+
+from __future__ import annotations
+
+from actors.adapters.control_client import ControlClient, new_request_id
+from actors.adapters.control_keys import control_keys, new_secret, read_or_create_secret
+
+__all__ = [
+    "ControlClient",
+    "control_keys",
+    "new_request_id",
+    "new_secret",
+    "read_or_create_secret",
+]
