@@ -64,7 +64,7 @@ class Flag:
 class Context:
     """What an actor may know without asking: who it is, its clock, its own randomness."""
 
-    __slots__ = ("instance", "instance_id", "member", "name", "random", "world")
+    __slots__ = ("_random", "instance", "instance_id", "member", "name", "world")
 
     def __init__(self, world: World, name: str, instance: int) -> None:
         self.world = world
@@ -72,7 +72,15 @@ class Context:
         self.name = name
         self.instance = instance
         self.instance_id = f"{world.member[:8]}.{world.boot}.{name}.{instance}"
-        self.random = random.Random(f"{world.seed}:{name}:{instance}")  # noqa: S311 - not for secrets
+        self._random: random.Random | None = None
+
+    @property
+    def random(self) -> random.Random:
+        """The instance's own randomness, seeded by its name; made on first use (it is 2.5 kB)."""
+        if self._random is None:
+            seed = f"{self.world.seed}:{self.name}:{self.instance}"
+            self._random = random.Random(seed)  # noqa: S311 - not for secrets
+        return self._random
 
     def now(self) -> float:
         """CLOCK_BOOTTIME of this member, seconds."""

@@ -81,7 +81,6 @@ class Guardian(Actor):
         self._watchers: dict[str, dict[str, float]] = {}  # name here → watcher → until
         self._watching: dict[str, dict[str, int]] = {}  # name there → watcher here → instance
         self._unreachable: set[str] = set()
-        context.world.known = self._known
 
     # ── the language of the tree ──
 
@@ -90,6 +89,7 @@ class Guardian(Actor):
         effects: list[Effect] = [After(REANNOUNCE_S, Reannounce(), name="reannounce")]
         for spawn in self._first:
             effects += self._spawn(self.context.name, spawn)
+        self.context.world.known = self._known
         return effects
 
     def step(self, message: Message) -> list[Effect]:

@@ -66,7 +66,7 @@ class World:
         self.ring_id = ""
         self.traced: tuple[str, ...] = ()
         self.cells: dict[str, Actor] = {}
-        self.known: Callable[[str], bool] = lambda _name: False  # set by the node: will it be back?
+        self.known: Callable[[str], bool] = lambda _name: True  # set by the node: will it be back?
         self.dead_letters = 0
         self._ports: dict[str, Handler] = {}
         self._calls: dict[str, Handler] = {}
