@@ -67,6 +67,7 @@ class Record:
     ending: bool = False  # being stopped for good; the record goes when the last turn is over
     again: Spawn | None = None  # asked for anew while its last instance was ending
     due: float | None = None  # backoff that starts once all children have ended
+    killer: str = ""  # who asked for the kill that is under way
 
 
 class Guardian(Actor):
@@ -78,6 +79,7 @@ class Guardian(Actor):
         super().__init__(context)
         self._first = children
         self._records: dict[str, Record] = {}
+        self._instances: dict[str, int] = {}  # name → last instance; outlives the record
         self._watchers: dict[str, dict[str, float]] = {}  # name here → watcher → until
         self._watching: dict[str, dict[str, int]] = {}  # name there → watcher here → instance
         self._unreachable: set[str] = set()
@@ -104,10 +106,10 @@ class Guardian(Actor):
                 return self._end_for_good(name)
             case InstanceDied():
                 return self._died(message)
-            case RestartChild(name, death):
+            case RestartChild(name, instance):
                 record = self._records.get(name)
-                if record is None or record.history.total != death or record.state == "ALIVE":
-                    return []
+                if record is None or record.instance != instance or record.ending:
+                    return []  # stopped, or spawned anew, during the backoff
                 record.restarts += 1
                 return self._start(name, record)
             case KillActor(name, no_restart):
@@ -156,13 +158,15 @@ class Guardian(Actor):
             record.again = spawn
             record.parent = parent
         elif record.state == "DEAD":
-            fresh = Record(spawn, parent, instance=record.instance)
-            self._records[spawn.name] = fresh
+            fresh = self._records[spawn.name] = Record(spawn, parent, instance=record.instance)
+            if self._children(spawn.name):
+                fresh.due = 0.0  # when the dead one's children have ended
+                return []
             return self._start(spawn.name, fresh)
         return []
 
     def _start(self, name: str, record: Record) -> list[Effect]:
-        record.instance += 1
+        record.instance = self._instances[name] = self._instances.get(name, 0) + 1
         record.state = "ALIVE"
         record.due = None
         world = self.context.world
@@ -219,13 +223,15 @@ class Guardian(Actor):
     def _death_event(self, death: InstanceDied) -> ActorFailed | ActorKilled:
         if death.why == "failed":
             return ActorFailed(death.name, death.instance, death.reason, death.traceback)
-        return ActorKilled(death.name, death.instance, by=death.reason or "request", why=death.why)
+        record = self._records[death.name]
+        by, record.killer = record.killer or "the runtime", ""
+        return ActorKilled(death.name, death.instance, by=by, why=death.why)
 
     def _restart_when_alone(self, name: str, record: Record) -> list[Effect]:
         if record.due is None or self._children(name):
             return []
         delay_s, record.due = record.due, None
-        return [After(delay_s, RestartChild(name, record.history.total))]
+        return [After(delay_s, RestartChild(name, record.instance))]
 
     def _ended(self, name: str, record: Record) -> list[Effect]:
         if self._children(name):
@@ -235,8 +241,7 @@ class Guardian(Actor):
         effects: list[Effect] = [Emit(ActorStopped(name))]
         effects += self._tell_watchers(name, ActorDied(name, "exited"))
         if record.again is not None:
-            fresh = Record(record.again, record.parent, instance=record.instance)
-            self._records[name] = fresh
+            fresh = self._records[name] = Record(record.again, record.parent)
             effects += self._start(name, fresh)
         parent = self._records.get(record.parent)
         if parent is None:
@@ -256,15 +261,18 @@ class Guardian(Actor):
 
     def _end_for_good(self, name: str) -> list[Effect]:
         record = self._records.get(name)
-        if record is None or record.ending:
+        if record is None:
+            return []
+        record.again = None
+        if record.ending:
             return []
         record.ending = True
-        record.again = None
         effects = self._end_children(name)
-        actor = self.context.world.cells.get(name)
-        if actor is not None:
-            actor.kill("exited")
-            return effects
+        if record.state == "ALIVE":
+            actor = self.context.world.cells.get(name)
+            if actor is not None:
+                actor.kill("exited")
+            return effects  # its last turn (perhaps over, and its word on the way) ends the record
         return effects + self._ended(name, record)
 
     def _kill(self, name: str, no_restart: bool) -> list[Effect]:
@@ -287,7 +295,9 @@ class Guardian(Actor):
             )
         actor = self.context.world.cells.get(name)
         if actor is None:
-            return [Reply(CallFailed("Refused", f"{name} is {record.state.lower()}", "not-alive"))]
+            state = "dying" if record.state == "ALIVE" else record.state.lower()
+            return [Reply(CallFailed("Refused", f"{name} is {state}", "not-alive"))]
+        record.killer = self.envelope.sender or "request"
         actor.kill("killed")
         return [Reply(Ok(f"{name} killed (instance {record.instance})"))]
 
@@ -299,7 +309,10 @@ class Guardian(Actor):
             return self._watched(path, watcher, for_ever=True)
         self._watching.setdefault(name, {})[watcher] = instance
         here = join_address(self.context.member, self.context.name)
-        return [Send(f"{member}/node", WatchActor(path, here))]
+        effects: list[Effect] = [Send(f"{member}/node", WatchActor(path, here))]
+        if member in self._unreachable:
+            effects.append(Send(watcher, _unreachable(name)))
+        return effects
 
     def _watched(self, name: str, watcher: str, *, for_ever: bool = False) -> list[Effect]:
         until = float("inf") if for_ever else self.context.now() + WATCH_LIFE_S
@@ -358,7 +371,7 @@ class Guardian(Actor):
         lost = unreachable - self._unreachable
         self._unreachable = unreachable
         return [
-            Send(watcher, ActorDied(name, "unreachable", "its member is not alive"))
+            Send(watcher, _unreachable(name))
             for name, watchers in sorted(self._watching.items())
             if split_address(name)[0] in lost
             for watcher in sorted(watchers)
@@ -397,6 +410,10 @@ class Guardian(Actor):
             last_error=record.last_error,
             since_s=round(now - actor.began_s, 3) if actor else 0.0,
         )
+
+
+def _unreachable(name: str) -> ActorDied:
+    return ActorDied(name, "unreachable", "its member is not alive")
 
 
 def _unknown(name: str) -> CallFailed:

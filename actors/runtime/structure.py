@@ -41,10 +41,10 @@ class InstanceDied(Message, frozen=True):
 
 
 class RestartChild(Message, frozen=True):
-    """The backoff of `name` is over (`death` tells which of its deaths it belongs to)."""
+    """The backoff after the death of `instance` is over."""
 
     name: str
-    death: int
+    instance: int
 
 
 class Reannounce(Message, frozen=True):
