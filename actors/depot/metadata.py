@@ -35,21 +35,10 @@ METAFILES = (
     "default.toml",
 )
 SIGNALS = frozenset(
-    [
-        "HUP",
-        "INT",
-        "QUIT",
-        "ILL",
-        "ABRT",
-        "FPE",
-        "KILL",
-        "USR1",
-        "SEGV",
-        "USR2",
-        "ALRM",
-        "TERM",
-        "CHLD",
-    ],
+    (
+        *("HUP", "INT", "QUIT", "ILL", "ABRT", "FPE", "KILL"),
+        *("USR1", "SEGV", "USR2", "ALRM", "TERM", "CHLD"),
+    )
 )
 HOOKS = (
     "file-updated",
