@@ -1,4 +1,4 @@
-"""Spec files: TOML with Habitat's keys and ours; unknown keys are ignored, missing ones defaulted."""
+"""Spec files: TOML with Habitat's keys and ours; unknown keys ignored, missing ones defaulted."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}")  # a directory, an actor,
 _BIND = re.compile(r"[A-Za-z0-9_-]+:[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+(@[A-Za-z0-9_.-]+)?")
 _ORG = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _SECONDS_MAX = 10 * 365 * 86_400  # no timer of ten years is meant
+OPTIONAL = frozenset(  # not written while empty
+    ("ident", "name", "org", "bldr_url", "config_from", "cmd", "cwd", "restarts")
+)
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 
@@ -72,9 +75,8 @@ def parse(name: str, data: bytes, org: str = "") -> ServiceSpec:
     if reason := problem(spec):
         raise Refused(reason, "bad-spec")
     if file_name(spec) != name:
-        raise Refused(
-            f"it holds service {spec.service}, so it must be {file_name(spec)}", "bad-spec"
-        )
+        reason = f"it holds service {spec.service}, so its name must be {file_name(spec)}"
+        raise Refused(reason, "bad-spec")
     return msgspec.structs.replace(spec, org=spec.org or org)
 
 
@@ -85,7 +87,7 @@ def write(spec: ServiceSpec) -> bytes:
     ]
     for field in spec.__struct_fields__:
         value = getattr(spec, field)
-        if value is None or (value in ("", (), 0) and field != "binds"):
+        if value is None or (field in OPTIONAL and value in ("", (), 0)):
             continue
         lines.append(f"{field} = {_toml(value)}")
     return ("\n".join(lines) + "\n").encode()
@@ -108,8 +110,8 @@ def _bind_problem(binds: tuple[str, ...]) -> str:
     for bind in binds:
         if not _BIND.fullmatch(bind):
             return (
-                f'Invalid binding "{bind}", must be of the form <NAME>:<SERVICE_GROUP> where <NAME> '
-                "is a service name and <SERVICE_GROUP> is a valid service group"
+                f'Invalid binding "{bind}", must be of the form <NAME>:<SERVICE_GROUP> where '
+                "<NAME> is a service name and <SERVICE_GROUP> is a valid service group"
             )
     names = [bind.partition(":")[0] for bind in binds]
     twice = sorted({name for name in names if names.count(name) > 1})
