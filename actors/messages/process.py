@@ -21,6 +21,7 @@ class StartProcess(Message, frozen=True):
     launcher under `prefix` unless it is empty. `owner` is the actor to hear of its end; a process whose
     `ends_with_owner` is true is killed when that owner dies (hooks). `leader_until_s` is the
     CLOCK_BOOTTIME instant at which the launcher kills a leader-role group; 0 for none.
+    `stop_signal` and `stop_timeout_s` are for the launcher itself, should it have to end the process.
     """
 
     key: str
@@ -37,6 +38,8 @@ class StartProcess(Message, frozen=True):
     ends_with_owner: bool = False
     timeout_s: float = 0.0
     leader_until_s: float = 0.0
+    stop_signal: str = "TERM"
+    stop_timeout_s: float = 8.0
 
 
 class ProcessStarted(Message, frozen=True):
@@ -70,6 +73,17 @@ class StopProcess(Message, frozen=True):
     key: str
     signal: str = "TERM"
     timeout_s: float = 8.0
+
+
+class OwnProcess(Message, frozen=True):
+    """`owner` is to hear of the end of `key`: an actor that starts anew takes its process over.
+
+    Answered by `ProcessStarted` if it lives, or by `ProcessExited`: the last end of the key, with pid
+    0 where none is known.
+    """
+
+    key: str
+    owner: str
 
 
 class ListProcesses(Message, frozen=True):
