@@ -13,6 +13,7 @@ older releases ignore them.
 
 from __future__ import annotations
 
+import contextlib
 from functools import lru_cache
 from struct import Struct
 from struct import error as struct_error
@@ -64,8 +65,12 @@ _Parts: Final[Any] = msgspec.defstruct(
     frozen=True,
 )
 
+# msgspec looks at types when they are first used: a message it cannot read is to fail here.
+with contextlib.suppress(msgspec.ValidationError):
+    msgspec.convert([], _Parts, builtin_types=(bytes,))
+
 # One packer for all threads: it gives back finished bytes and never releases the GIL in between.
-_pack: Final = msgpack.Packer(strict_types=True).pack
+_pack: Final = msgpack.Packer().pack
 _split: Final = lru_cache(maxsize=4_096)(split_address)  # few addresses make most of the traffic
 _to_builtins: Final = msgspec.to_builtins
 _convert: Final = msgspec.convert
@@ -152,7 +157,7 @@ def decode(data: bytes) -> Frame:
     values = _unpacked(data)
     try:
         parts = _convert(values, _Parts, builtin_types=_BYTES)
-    except (msgspec.MsgspecError, ValueError, TypeError, OverflowError, RecursionError) as error:
+    except (msgspec.ValidationError, RecursionError) as error:
         raise _refusal(values, str(error)) from error
     try:
         version, flags, numbers, ring, origin, target, hlc = _HEAD.unpack(parts.head[: _HEAD.size])
@@ -235,8 +240,8 @@ def _refusal(values: Any, text: str) -> WireError:
     match values:
         case [bytes() as head, *_] if head and head[0] != VERSION:
             return WireError("version", f"wire version {head[0]}; this release speaks {VERSION}")
-        case [_, {"t": tag}, *_] if tag not in CLASSES:
-            return WireError("tag", f"no message {str(tag)[:40]!r} crosses here")
+        case [_, {"t": str() as tag}, *_] if tag not in CLASSES:
+            return WireError("tag", f"no message {tag[:40]!r} crosses here")
         case _:
             return WireError("type", text)
 

@@ -62,6 +62,14 @@ RULES: Final[dict[str, Rule]] = {
     # gossip
     "JoinRequest": _JOIN,
     "JoinReply": _JOIN,
+    "Ping": _GOSSIP,
+    "Ack": _GOSSIP,
+    "PingReq": _GOSSIP,
+    "Nack": _GOSSIP,
+    "News": _GOSSIP,
+    "SyncBuckets": _GOSSIP,
+    "SyncEntries": _GOSSIP,
+    "SyncPush": _GOSSIP,
     # death watch between nodes
     "WatchActor": _NODE_OPEN,
     "ActorDied": _NODE_OPEN,

@@ -67,7 +67,9 @@ def test_every_key_comes_back_from_its_text(name: str, wall: int, secret: bytes)
         TEXT + "\nmore",
         TEXT[:-4],
         TEXT.replace("RCFa", "!!!!"),
-        TEXT.replace("RCFaO84j41GmrzWddxMdsXpGdn3iuIy7Mw3xYrjPLsE=", base64.b64encode(b"x" * 31).decode()),
+        TEXT.replace(
+            "RCFaO84j41GmrzWddxMdsXpGdn3iuIy7Mw3xYrjPLsE=", base64.b64encode(b"x" * 31).decode()
+        ),
         "x" * 10_000,
     ],
 )
@@ -84,7 +86,11 @@ def test_any_text_is_a_key_or_a_crypto_error(text: str) -> None:
 
 def test_revisions_order_by_time() -> None:
     keys = [RingKey("r", revision_at(wall), SECRET) for wall in (30, 10, 20)]
-    assert [key.revision for key in sorted(keys)] == [revision_at(10), revision_at(20), revision_at(30)]
+    assert [key.revision for key in sorted(keys)] == [
+        revision_at(10),
+        revision_at(20),
+        revision_at(30),
+    ]
 
 
 def test_a_new_revision_is_newer_even_within_a_second_or_behind_a_clock() -> None:

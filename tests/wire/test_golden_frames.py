@@ -1,0 +1,82 @@
+"""The bytes of every message that crosses are on record, so that releases can share a ring.
+
+After adding a message, or a field, write the records anew and look at the difference:
+
+    HABRING_WRITE_GOLDEN=1 python -m pytest tests/wire/test_golden_frames.py
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actors.messages.envelope import Envelope, Ticket
+from actors.wire import codec
+from actors.wire.vocabulary import CLASSES, RULES, Door, message_classes
+
+GOLDEN = Path(__file__).parent / "golden.json"
+ME = "0123456789abcdef" * 2
+PEER = "fedcba9876543210" * 2
+RING = "00112233445566ff"
+
+
+def envelope_for(message: Any) -> Envelope:
+    """The envelope that golden frames hold: every field says something."""
+    return Envelope(
+        f"{PEER}/service/redis",
+        f"{ME}/gossip",
+        message,
+        "req-1",
+        f"{ME}:2:345",
+        "trace-1",
+        0x0123456789ABCDEF,
+        Ticket(f"{ME}/call/6", "6"),
+        "5",
+        True,
+    )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _write(example_message: Any) -> None:
+    if os.environ.get("HABRING_WRITE_GOLDEN"):
+        frames = {
+            tag: codec.encode(envelope_for(example_message(cls)), ME, RING).hex()
+            for tag, cls in sorted(CLASSES.items())
+        }
+        GOLDEN.write_text(json.dumps(frames, indent=0) + "\n")
+
+
+def golden() -> dict[str, str]:
+    """The record: tag → frame in hexadecimal."""
+    return dict(json.loads(GOLDEN.read_text()))
+
+
+def test_every_wire_message_has_a_golden_frame_and_no_other_has() -> None:
+    assert sorted(golden()) == sorted(CLASSES)
+
+
+@pytest.mark.parametrize("tag", sorted(CLASSES))
+def test_the_golden_frame_is_what_this_release_writes_and_reads(
+    tag: str, example_message: Any
+) -> None:
+    data = bytes.fromhex(golden()[tag])
+    message = example_message(CLASSES[tag])
+    assert codec.encode(envelope_for(message), ME, RING) == data
+    frame = codec.decode(data)
+    assert frame.envelope.message == message
+    assert frame.envelope.ticket == Ticket(f"{ME}/call/6", "6")
+
+
+def test_every_rule_names_a_message_that_exists() -> None:
+    names = {cls.__name__ for cls in message_classes()}
+    assert not set(RULES) - names
+
+
+def test_every_rule_says_who_it_is_for() -> None:
+    for name, rule in RULES.items():
+        assert rule.answer != bool(rule.to), name
+        assert not rule.joins or rule.door is Door.OPEN, name
