@@ -42,7 +42,7 @@ HABITAT_CLI_KEYS = frozenset(
 class Place:
     """The supervisor a command is meant for.
 
-    `asked` says where the endpoint came from. `local`: its state directory is on this machine.
+    `asked` says in words where the endpoint came from. `local`: its state is on this machine.
     """
 
     layout: StateLayout
@@ -79,14 +79,14 @@ def locate(override_name: str | None, remote_sup: str | None, environ: Mapping[s
             address = join_host(*split_host(remote_sup, CTL_PORT))
         except ValueError as error:
             raise UsageError(f"--remote-sup: {error}") from error
-        return Place(layout, zmq_endpoint(address), "--remote-sup", local=False)
+        return Place(layout, zmq_endpoint(address), "from --remote-sup", local=False)
     address, asked = _control_address(layout, environ)
     if "/" in address:
         return Place(layout, zmq_endpoint(address), asked, local=True)
     try:
         host, port = split_host(address, CTL_PORT)
     except ValueError as error:
-        raise UsageError(f"{asked}: {error}") from error
+        raise UsageError(f"the control address {asked}: {error}") from error
     # Who listens everywhere is reached on the loopback.
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
     return Place(layout, zmq_endpoint(join_host(host, port)), asked, local=is_loopback(host))
@@ -95,16 +95,16 @@ def locate(override_name: str | None, remote_sup: str | None, environ: Mapping[s
 def _control_address(layout: StateLayout, environ: Mapping[str, str]) -> tuple[str, str]:
     """Return the control address and where it was found."""
     if address := environ.get("HAB_LISTEN_CTL"):
-        return address, "HAB_LISTEN_CTL"
+        return address, "from HAB_LISTEN_CTL"
     if address := cli_setting(layout.root, "listen_ctl"):
-        return address, str(cli_file(layout.root))
+        return address, f"from {cli_file(layout.root)}"
     if layout.config_file.is_file():
         configured = read_toml(layout.config_file).get("listen_ctl")
         if isinstance(configured, str) and configured:
-            return configured, str(layout.config_file)
+            return configured, f"from {layout.config_file}"
     if layout.name != DEFAULT_NAME:
-        return str(layout.control_socket), "the default for this --override-name"
-    return DEFAULT_CTL, "the default"
+        return str(layout.control_socket), f"the default of --override-name {layout.name}"
+    return DEFAULT_CTL, "the default one"
 
 
 def control_secret(place: Place, environ: Mapping[str, str]) -> str:
@@ -165,23 +165,19 @@ def check_keys(settings: Mapping[str, object], known: Collection[str], path: Pat
             raise UsageError(f'{path}: unknown key "{key}".{suggestion(key, known)}')
 
 
+def make_directory(layout: StateLayout) -> None:
+    """Make the supervisor's directory; what lies above is read by services of other users."""
+    for directory in (layout.root, layout.root / "sup", layout.supervisor):
+        if not directory.is_dir():
+            directory.mkdir(parents=True, exist_ok=True)
+            directory.chmod(0o755)  # whatever the umask is
+
+
 def lock_holder(layout: StateLayout) -> int | None:
-    """Return the pid of the launcher that holds the lock, 0 if it is held by an unknown one.
-
-    None when nobody holds it. What the file says counts only while the lock itself is held.
-    """
-    import fcntl
+    """Return the pid of the launcher that runs with this state, 0 if it does not say, else None."""
+    from actors.launcher.lock import holder
 
     try:
-        descriptor = os.open(layout.lock, os.O_RDONLY)
-    except FileNotFoundError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        found = re.match(rb"\s*(\d+)", os.read(descriptor, 64))
-        return int(found[1]) if found else 0
-    else:
-        return None
-    finally:
-        os.close(descriptor)
+        return holder(str(layout.lock))
+    except (NotADirectoryError, PermissionError):
+        return None  # not ours to know

@@ -17,8 +17,6 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZE = re.compile(r"(\d+)\s*([KMG]?)(?:i?B)?", re.IGNORECASE)
 _BYTES = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
-_PART = r"[A-Za-z0-9_][A-Za-z0-9_.+-]*"
-_IDENT = re.compile(rf"{_PART}/{_PART}(/{_PART}(/[0-9]+)?)?")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 _GROUP = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+(@[A-Za-z0-9_-]+)?")
 _BIND = re.compile(r"[A-Za-z0-9_-]+:[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+(@[A-Za-z0-9_-]+)?")
@@ -122,19 +120,6 @@ class Duration(_Checked):
             self.refuse(error, param, ctx)
 
 
-class Ident(_Checked):
-    """`origin/name[/version[/release]]`."""
-
-    name = "pkg_ident"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Check the form."""
-        try:
-            return ident(str(value))
-        except ValueError as error:
-            self.refuse(error, param, ctx)
-
-
 class Bind(_Checked):
     """`NAME:SERVICE.GROUP[@ORG]`; empty passes, it means: none."""
 
@@ -172,7 +157,9 @@ class Name(_Checked):
 
 def ident(text: str) -> str:
     """`text` if it is a package ident. Raises ValueError with the form it should have."""
-    if not _IDENT.fullmatch(text):
+    from actors.specs.spec_file import is_ident
+
+    if not is_ident(text):
         raise ValueError(
             f'Invalid package identifier: "{text}". A valid identifier is in the form '
             "origin/name (example: acme/redis)"
@@ -182,4 +169,6 @@ def ident(text: str) -> str:
 
 def is_service_word(text: str) -> bool:
     """Whether `text` can name a loaded service: an ident, a service name or a service group."""
-    return any(form.fullmatch(text) for form in (_IDENT, _NAME, _GROUP))
+    from actors.specs.spec_file import is_ident
+
+    return is_ident(text) or any(form.fullmatch(text) for form in (_NAME, _GROUP))

@@ -1,0 +1,263 @@
+"""The flags that describe a service, and the spec they come to; for load, start, update and run."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from actors.errors import UsageError
+from actors.messages.service import LoadService, ServiceSpec
+from cli.values import Bind, Duration, Name, ident, is_service_word
+
+# Command line parameter → field of the spec.
+FIELDS: Mapping[str, str] = {
+    "group": "group",
+    "channel": "channel",
+    "url": "bldr_url",
+    "topology": "topology",
+    "strategy": "update_strategy",
+    "update_condition": "update_condition",
+    "bind": "binds",
+    "binding_mode": "binding_mode",
+    "config_from": "config_from",
+    "health_check_interval": "health_check_interval",
+    "shutdown_timeout": "shutdown_timeout",
+    "bootstrap_expect": "bootstrap_expect",
+    "name": "name",
+    "cmd": "cmd",
+    "cwd": "cwd",
+}
+
+
+def _options(command: Callable[..., Any], *, updating: bool) -> Callable[..., Any]:
+    bind_help = "Bind a name of the package to a service group; repeat for more."
+    bind: dict[str, Any] = {}
+    if updating:
+        bind_help += " Alone, without a value, it removes all binds."
+        bind = {"is_flag": False, "flag_value": ""}
+
+    def shown(text: str) -> str:
+        return "" if updating else f"  [default: {text}]"
+
+    options = [
+        click.option(
+            "--group", type=Name(), metavar="GROUP", help=f"Service group.{shown('default')}"
+        ),
+        click.option(
+            "-t",
+            "--topology",
+            type=click.Choice(["standalone", "leader"]),
+            help=f"How the members of the group stand to one another.{shown('standalone')} "
+            "A group with a leader waits for its election; this release holds none, and says so.",
+        ),
+        click.option(
+            "-s",
+            "--strategy",
+            type=click.Choice(["none", "at-once", "rolling"]),
+            help=f"How newer packages are taken up.{shown('none')} This release keeps and shows "
+            "the strategy; it does not update by itself.",
+        ),
+        click.option(
+            "--update-condition",
+            type=click.Choice(["latest", "track-channel"]),
+            help=f"Which packages count as newer.{shown('latest')} Kept and shown, as --strategy.",
+        ),
+        click.option(
+            "--bind", multiple=True, type=Bind(), metavar="NAME:GROUP", help=bind_help, **bind
+        ),
+        click.option(
+            "--binding-mode",
+            type=click.Choice(["strict", "relaxed"]),
+            help=f"strict: wait until every bind is satisfied.{shown('strict')}",
+        ),
+        click.option(
+            "--channel",
+            metavar="CHANNEL",
+            envvar="HAB_BLDR_CHANNEL",
+            help=f"Channel packages come from.{shown('stable; env: HAB_BLDR_CHANNEL')} Kept and "
+            "shown; packages come from the local store and from HART files.",
+        ),
+        click.option(
+            "-u",
+            "--url",
+            metavar="URL",
+            envvar=["HAB_BLDR_URL", "HAB_DEPOT_URL"],
+            help="Depot packages come from.  [env: HAB_BLDR_URL] Kept and shown, as --channel.",
+        ),
+        click.option(
+            "-i",
+            "--health-check-interval",
+            type=Duration(),
+            metavar="TIME",
+            help=f"Time between health checks.{shown('30s')}",
+        ),
+        click.option(
+            "--shutdown-timeout",
+            type=Duration(),
+            metavar="TIME",
+            help="Time between the stop signal and KILL, instead of the package's.",
+        ),
+        click.option(
+            "--bootstrap-expect",
+            type=click.IntRange(min=1),
+            metavar="COUNT",
+            help=f"Members a new group with a leader waits for.{shown('3')}",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def update_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the flags that change a loaded service."""
+    return _options(command, updating=True)
+
+
+def load_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the flags of `svc load`."""
+    command = click.option(
+        "--config-from",
+        metavar="DIR",
+        help="Take config/, hooks/ and default.toml from this directory instead of the package. "
+        "For development only.",
+    )(command)
+    command = click.option(
+        "--cwd", metavar="DIR", help="Where --cmd runs.  [default: the current directory]"
+    )(command)
+    command = click.option(
+        "--name", type=Name(), metavar="NAME", help="Name of the service.  [default: the package's]"
+    )(command)
+    command = click.option(
+        "--cmd",
+        metavar="COMMAND",
+        help="Supervise this plain command instead of a package; --name is needed with it.",
+    )(command)
+    return _options(command, updating=False)
+
+
+def load_request(
+    subject: str | None, params: Mapping[str, Any], *, local: bool, force: bool, wait: bool
+) -> LoadService:
+    """Make the request to load `subject` (an ident or a HART file), or a plain command.
+
+    `local`: the supervisor is on this machine, so that paths mean the same to it.
+    """
+    given = {
+        FIELDS[key]: _field(key, value) for key, value in params.items() if _is_given(key, value)
+    }
+    if "cmd" in given:
+        _check_command(subject, given, local=local)
+        subject = ""
+    elif not subject:
+        raise UsageError('name a package, or a plain command: --cmd "python web.py" --name web')
+    elif "cwd" in given:
+        raise UsageError("--cwd goes with --cmd only")
+    if "config_from" in given and not local:
+        raise UsageError(
+            "--config-from names a directory here; it is no use to a remote supervisor"
+        )
+    package, install = subject, ""
+    if is_hart(subject):
+        if not local:
+            raise UsageError(
+                f"{subject} is a file here; install it on the supervisor's machine with "
+                "`hab pkg install` and load it by its ident"
+            )
+        package, install = hart_ident(Path(subject)), str(Path(subject).absolute())
+    elif subject:
+        try:
+            ident(subject)
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+    spec = ServiceSpec(ident=package, **given)
+    names = ("ident", *given) if package else tuple(given)
+    return LoadService(spec, given=names, force=force, wait=wait, install=install)
+
+
+def changes(params: Mapping[str, Any]) -> tuple[ServiceSpec, tuple[str, ...]]:
+    """Return what `svc update` changes: a spec of which only the named fields count."""
+    given = {
+        FIELDS[key]: _field(key, value) for key, value in params.items() if _is_given(key, value)
+    }
+    return ServiceSpec(ident="", **given), tuple(given)
+
+
+def check_service(service: str) -> str:
+    """Return `service` if it can name a loaded service. Raises UsageError."""
+    if not is_service_word(service):
+        raise UsageError(
+            f'"{service}" is no service: write its package ident (core/redis), its name (redis) '
+            "or its group (redis.default)"
+        )
+    return service
+
+
+def is_hart(subject: str | None) -> bool:
+    """Whether a subject is a package archive rather than an ident."""
+    return bool(subject) and str(subject).endswith(".hart")
+
+
+def hart_ident(path: Path) -> str:
+    """Read the ident inside a package archive. Raises HabError where it is none."""
+    from cli.packages import ident_of_hart
+
+    if not path.is_file():
+        raise UsageError(f"File: '{path}' cannot be found")
+    return ident_of_hart(path)
+
+
+def _is_given(key: str, value: object) -> bool:
+    return key in FIELDS and value is not None and value != ()
+
+
+def _field(key: str, value: Any) -> Any:
+    """Turn a parameter into the value of its field."""
+    match key:
+        case "bind":
+            return tuple(bind for bind in value if bind)
+        case "cmd":
+            return _words(value)
+        case "cwd" | "config_from":
+            path = Path(value).absolute()
+            if not path.is_dir():
+                raise UsageError(f"Directory: '{value}' cannot be found")
+            return str(path)
+        case "health_check_interval" | "shutdown_timeout":
+            return round(value)
+        case _:
+            return value
+
+
+def _words(command: str) -> tuple[str, ...]:
+    try:
+        words = tuple(shlex.split(command))
+    except ValueError as error:
+        raise UsageError(f"--cmd {command!r}: {error}") from error
+    if not words:
+        raise UsageError("--cmd is empty")
+    return words
+
+
+def _check_command(subject: str | None, given: dict[str, Any], *, local: bool) -> None:
+    if subject:
+        raise UsageError("--cmd takes the place of the package: give one of the two")
+    if "name" not in given:
+        raise UsageError("--cmd needs a name for the service: --name web")
+    if "cwd" not in given and local:
+        given["cwd"] = os.getcwd()  # noqa: PTH109 - kept as a string, links unresolved
+
+
+subject_argument = click.argument("subject", required=False, metavar="[IDENT|FILE.hart]")
+service_argument = click.argument("service", metavar="SERVICE")
+force_option = click.option(
+    "-f",
+    "--force",
+    is_flag=True,
+    help="Change a service that is loaded differently; options not given stay as they are.",
+)

@@ -1,0 +1,53 @@
+"""`hab`: the root of the command line. Groups are imported when used, so that reading is fast.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 7 timed out, 8 refused by a safety guard, 9 an
+invariant broke.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import click
+
+from actors import __version__
+from cli.lazy import LazyGroup
+
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "sup": ("cli.sup:sup", "Run a supervisor; ask, restart and end it."),
+    "svc": ("cli.svc:svc", "Load, start, stop, update and watch services."),
+    "service": ("cli.svc:svc", "The same as svc."),
+    "start": ("cli.start:start", "Load a service; become the supervisor where none runs."),
+    "stop": ("cli.svc:stop", "The same as `svc stop`."),
+    "ring": ("cli.ring:ring", "Members of the ring, and its keys."),
+    "actor": ("cli.actor:actor", "List, inspect, trace and kill actors."),
+    "events": ("cli.events:events", "What happened, on this supervisor or on the whole ring."),
+    "pkg": ("cli.pkg:pkg", "Install and list packages."),
+    "sim": ("cli.sim:sim", "Run a ring of simulated supervisors on virtual time."),
+    "doctor": ("cli.doctor:doctor", "Check this machine, and say what to do."),
+    "completion": ("cli.completion:completion", "Print completion for bash, zsh or fish."),
+}
+
+EPILOG = """\b
+Examples:
+  hab sup run                                     a supervisor, in the foreground
+  hab svc load core/redis                         load a service into it
+  hab svc load --cmd "python web.py" --name web   supervise a plain command
+  hab svc status                                  desired and actual state of each
+"""
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy=COMMANDS,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="hab", message="%(prog)s %(version)s (habring)")
+def hab() -> None:
+    """Supervise services on a ring of machines."""
+
+
+def main() -> None:
+    """Be the command `hab`."""
+    hab(prog_name="hab")

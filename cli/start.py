@@ -1,0 +1,78 @@
+"""`hab start`: load and start a service; where no supervisor runs, become it."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+
+from actors.messages.service import StartService
+from cli.client import NoSupervisor, Session, override_name_option
+from cli.loading import FIELDS, load_options, load_request, subject_argument
+from cli.output import say
+from cli.runoptions import RUN_OPTIONS, run_options
+from cli.settings import locate, lock_holder
+from cli.starting import config_files_option, settled_options, supervise
+from cli.values import Duration
+from cli.writes import WAIT_S, Waiting, carry_out
+
+
+@click.command()
+@subject_argument
+@load_options
+@override_name_option
+@run_options
+@config_files_option
+@click.option("--no-wait", is_flag=True, help="End when the command is on record.")
+@click.option(
+    "--timeout",
+    type=Duration(),
+    default=WAIT_S,
+    metavar="TIME",
+    help="Stop waiting after this long, with exit code 7.  [default: 60s]",
+)
+def start(
+    subject: str | None,
+    *,
+    override_name: str | None,
+    config_files: tuple[str, ...],
+    no_wait: bool,
+    timeout: float,
+    **flags: Any,
+) -> None:
+    """Load and start a service; where no supervisor runs, become it, in the foreground.
+
+    With a supervisor up this is `hab svc load` followed by `hab svc start`. The options of
+    `hab sup run` are for the supervisor that is started.
+    """
+    asked = Session(locate(override_name, None, os.environ))
+    wanted = load_request(subject, flags, local=asked.place.local, force=False, wait=not no_wait)
+    waiting = Waiting(not no_wait, timeout)
+    try:
+        if set(wanted.given) - {"ident"} or wanted.install:
+            carry_out(asked, wanted, waiting, "svc.load")
+        service = wanted.spec.ident or wanted.spec.name
+        carry_out(asked, StartService(service, wait=not no_wait), waiting, "svc.start")
+    except NoSupervisor:
+        if not asked.place.local or lock_holder(asked.place.layout) is not None:
+            raise
+    else:
+        _say_idle(flags)
+        return
+    resolved = settled_options(flags, asked.place.layout, config_files)
+    supervise(asked.place.layout, resolved, wanted)
+
+
+def _say_idle(flags: dict[str, Any]) -> None:
+    """Name options that are for a supervisor to be started, when one ran already."""
+    context = click.get_current_context()
+    idle = [
+        option.flags[-1]
+        for option in RUN_OPTIONS
+        if option.key not in FIELDS
+        and context.get_parameter_source(option.key) is click.core.ParameterSource.COMMANDLINE
+        and flags.get(option.key)
+    ]
+    if idle:
+        say(f"A supervisor runs already: {', '.join(idle)} had no effect on it.")
