@@ -194,7 +194,7 @@ class Loop:
                 assert_never(action)
 
     def _spawn(self, start: Start) -> None:
-        fds: list[int] = [-1, -1]
+        fds = [1, 2]
         try:
             for at, path in enumerate((start.stdout, start.stderr)):
                 if path:
@@ -212,7 +212,7 @@ class Loop:
             child = process.fork(program)
         except SpawnError as error:
             for fd in fds:
-                if fd >= 0:
+                if fd > 2:
                     os.close(fd)
             self._inbox.appendleft(SpawnFailed(start.key, str(error)))
             return
@@ -225,7 +225,9 @@ class Loop:
     def _follow(self, key: str, prefix: str, files: tuple[tuple[str, int], ...]) -> None:
         marks = ("HK", "HK") if key.startswith("hook:") else ("O", "E")
         for mark, (path, fd) in zip(marks, files, strict=True):
-            if fd >= 0:
+            if path == os.devnull:
+                os.close(fd)
+            elif fd > 2:
                 self._out.logs.follow(key, Output(path, fd, prefix, mark), boottime())
 
     def _attend(self, key: str, child: Child) -> None:
@@ -262,8 +264,6 @@ class Loop:
         program = Program(
             argv=self._out.argv,
             env=env,
-            output=1,
-            error=2,
             keep=theirs.fileno(),
             files_soft=self._out.files_soft,
         )

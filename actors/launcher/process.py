@@ -34,15 +34,15 @@ class SpawnError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to run. `output` and `error` are descriptors, -1 for /dev/null; `keep` stays open."""
+    """What to run. `output` and `error` are descriptors (ours by default); `keep` stays open."""
 
     argv: Sequence[str]
     env: Mapping[str, str]
     cwd: str = ""
     user: str = ""
     group: str = ""
-    output: int = -1
-    error: int = -1
+    output: int = 1
+    error: int = 2
     keep: int = -1
     files_soft: int = 0  # the RLIMIT_NOFILE to run with, 0: as it is
 
@@ -73,7 +73,9 @@ class Child:
 
 
 def open_log(path: str, *, truncate: bool) -> int:
-    """Open an output file to append to, creating it and its directory; raises `SpawnError`.
+    """Open an output file (or /dev/null) to append to, creating it and its directory.
+
+    Raises `SpawnError`.
 
     It is opened by the launcher, which may be root, in a directory that may be a service's: so no
     link is followed, and what is not a regular file is refused.
@@ -81,6 +83,8 @@ def open_log(path: str, *, truncate: bool) -> int:
     flags = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         fd = _create(path, flags)
+        if path == os.devnull:
+            return fd
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             os.close(fd)
             raise SpawnError(f"output {path}: not a regular file")
@@ -171,9 +175,9 @@ def _child(program: Program, gate: int, report: int, others: tuple[int, int]) ->
 def _arrange(program: Program, report: int) -> int:
     """Put the standard descriptors in place, close all others; returns where `report` is now."""
     null = os.open(os.devnull, os.O_RDWR)
-    output = null if program.output < 0 else program.output
-    error = null if program.error < 0 else program.error
-    high = [os.dup(fd) for fd in (null, output, error)]  # above 2, whatever they were
+    high = [
+        os.dup(fd) for fd in (null, program.output, program.error)
+    ]  # above 2, whatever they were
     for target, fd in enumerate(high):
         os.dup2(fd, target)
     kept = [report]

@@ -52,8 +52,8 @@ class Start:
     """Start a process in a session and group of its own.
 
     Times in seconds; `leader_until_s` is the CLOCK_BOOTTIME instant of its group's death, 0 for
-    none. `stop_signal` and `stop_timeout_s` are what the launcher uses when it ends the process
-    without a supervisor to ask.
+    none. No path to write to: where the launcher's own output goes. `stop_signal` and
+    `stop_timeout_s` are what the launcher uses when it ends the process with nobody to ask.
     """
 
     ask: str

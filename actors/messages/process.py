@@ -1,7 +1,8 @@
 """What is said to the launcher's port (`port/launcher`) about processes, and what it reports.
 
-A process is known by its `key`: `service:<name>` for a service's main process, `hook:<name>:<hook>:<n>`
-for a hook, `host:<id>` for an actor host. One key, at most one live process.
+A process is known by its `key`: `service:<name>` for a service's main process,
+`hook:<name>:<hook>:<n>` for a hook, `host:<id>` for an actor host. One key has at most one live
+process.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ class StartProcess(Message, frozen=True):
     """Start a process in its own process group; answered by `ProcessStarted` or `StartFailed`.
 
     `env` is the whole environment. `user`/`group` empty: the launcher's own. Output goes to
-    `stdout`/`stderr` (paths, opened O_APPEND; truncated first when `truncate`), followed by the
-    launcher under `prefix` unless it is empty. `owner` is the actor to hear of its end; a process whose
-    `ends_with_owner` is true is killed when that owner dies (hooks). `leader_until_s` is the
-    CLOCK_BOOTTIME instant at which the launcher kills a leader-role group; 0 for none.
-    `stop_signal` and `stop_timeout_s` are for the launcher itself, should it have to end the process.
+    `stdout`/`stderr` (paths, opened O_APPEND; truncated first when `truncate`; `/dev/null`; empty:
+    where the launcher's own goes), followed by the launcher under `prefix` unless it is empty and
+    shown as `<prefix>(O)`, `(E)`, or `(HK)` for keys that begin with `hook:`. `owner` is the actor
+    to hear of its end; a process whose `ends_with_owner` is true is killed when that owner dies
+    (hooks). `leader_until_s` is the CLOCK_BOOTTIME instant at which the launcher kills a
+    leader-role group; 0 for none. `stop_signal` and `stop_timeout_s` are for the launcher itself,
+    should it have to end the process.
     """
 
     key: str
@@ -59,12 +62,17 @@ class StartFailed(Message, frozen=True):
 
 
 class ProcessExited(Message, frozen=True):
-    """The process and its group ended. `code` is None when it is not known (adopted processes)."""
+    """The process and its group ended. `code` is None when it is not known (adopted processes).
+
+    `ended_by` says who wanted it: the process itself, a `StopProcess`, its `timeout_s`, the fence
+    of a leader whose lease ran out, or the death of its owner. `signal` is what it died of.
+    """
 
     key: str
     pid: int
     code: int | None = None
     signal: int | None = None
+    ended_by: Literal["itself", "stop", "timeout", "fence", "owner"] = "itself"
 
 
 class StopProcess(Message, frozen=True):
@@ -78,12 +86,29 @@ class StopProcess(Message, frozen=True):
 class OwnProcess(Message, frozen=True):
     """`owner` is to hear of the end of `key`: an actor that starts anew takes its process over.
 
-    Answered by `ProcessStarted` if it lives, or by `ProcessExited`: the last end of the key, with pid
-    0 where none is known.
+    Answered by `ProcessStarted` if it lives, or by `ProcessExited`: the last end of the key, with
+    pid 0 where none is known.
     """
 
     key: str
     owner: str
+
+
+class RenewLeader(Message, frozen=True):
+    """The leader-role group of `key` dies at `until_s` (CLOCK_BOOTTIME) and not before.
+
+    Never moved to an earlier instant; 0 says that it leads no more. Not answered: when the launcher
+    came too late, `ProcessExited` says so.
+    """
+
+    key: str
+    until_s: float
+
+
+class SupervisorReady(Message, frozen=True):
+    """node → launcher: the supervisor serves; a service manager hears `READY=1` and `status`."""
+
+    status: str = ""
 
 
 class ListProcesses(Message, frozen=True):
@@ -91,7 +116,7 @@ class ListProcesses(Message, frozen=True):
 
 
 class ProcessInfo(msgspec.Struct, frozen=True):
-    """One live process. `adopted`: an earlier launcher started it, its exit code will be unknown."""
+    """One live process. `adopted`: an earlier launcher started it; its exit code stays unknown."""
 
     key: str
     pid: int
@@ -101,9 +126,10 @@ class ProcessInfo(msgspec.Struct, frozen=True):
 
 
 class ProcessList(Message, frozen=True):
-    """Everything the launcher keeps alive for this supervisor."""
+    """Everything the launcher keeps alive, and the last end of each key that has no process now."""
 
     processes: tuple[ProcessInfo, ...] = ()
+    ended: tuple[ProcessExited, ...] = ()
 
 
 class LauncherLost(Message, frozen=True):
