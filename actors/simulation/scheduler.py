@@ -96,7 +96,8 @@ class Scheduler:
             if soon:
                 self._run_soon()
             if self.interrupted is not None:
-                raise self.interrupted
+                interrupted, self.interrupted = self.interrupted, None
+                raise interrupted
         if stop is not None and stop():
             return True
         self.now = max(self.now, end)

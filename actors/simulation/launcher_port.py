@@ -1,0 +1,105 @@
+"""`port/launcher` of a simulated supervisor: messages to the launcher's protocol and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from actors.launcher import protocol
+from actors.messages.base import Message
+from actors.messages.envelope import Envelope
+from actors.messages.process import (
+    ListProcesses,
+    OwnerDied,
+    OwnProcess,
+    ProcessExited,
+    ProcessInfo,
+    ProcessList,
+    ProcessStarted,
+    StartFailed,
+    StartProcess,
+    StopProcess,
+    SupervisorStop,
+)
+from actors.runtime.world import World
+
+PORT: Final = "port/launcher"
+
+
+class LauncherPort:
+    """One supervisor life's end of the pipe; `request` writes to it."""
+
+    def __init__(self, pid: int, world: World, request: Callable[[protocol.Request], None]) -> None:
+        self._pid = pid
+        self._world = world
+        self._request = request
+        self._asks: dict[str, Envelope] = {}
+        self._asked = 0
+        world.register_port(PORT, self._handle)
+
+    def hello(self) -> None:
+        """Register with the launcher."""
+        self._request(protocol.Hello(self._pid))
+
+    def hear(self, report: protocol.Report) -> None:
+        """A report of the launcher's arrived."""
+        match report:
+            case protocol.Started(ask, key, pid, ticks, started_s):
+                self._answer(ask, ProcessStarted(key, pid, ticks, started_s))
+            case protocol.StartFailed(ask, key, reason):
+                self._answer(ask, StartFailed(key, reason))
+            case protocol.Exited():
+                self._exited(report)
+            case protocol.Listing(ask, processes):
+                self._answer(ask, ProcessList(tuple(_info(p) for p in processes)))
+            case protocol.StopRequest(how):
+                self._world.tell("node", SupervisorStop(how), sender=PORT)
+            case protocol.Welcome():
+                self._request(protocol.Ready())
+            case protocol.Rejected(reason):
+                raise AssertionError(f"the launcher refused a request: {reason}")
+
+    def _exited(self, report: protocol.Exited) -> None:
+        told = ProcessExited(report.key, report.pid, report.code, report.signal)
+        if report.owner:
+            self._world.tell(report.owner, told, sender=PORT)
+        for ask in report.asks:
+            self._answer(ask, told)
+
+    def _handle(self, envelope: Envelope) -> None:
+        message = envelope.message
+        match message:
+            case StartProcess():
+                self._request(_start(message, self._ask(envelope)))
+            case StopProcess(key, signal, timeout_s):
+                self._request(protocol.Stop(self._ask(envelope), key, signal, timeout_s))
+            case OwnProcess(key, owner):
+                self._request(protocol.Own(self._ask(envelope), key, owner))
+            case ListProcesses():
+                self._request(protocol.List(self._ask(envelope)))
+            case OwnerDied(owner):
+                self._request(protocol.OwnerDied(owner))
+            case _:
+                raise AssertionError(f"{PORT} does not understand {message!r}")
+
+    def _ask(self, envelope: Envelope) -> str:
+        self._asked += 1
+        ask = f"{self._pid}.{self._asked}"
+        self._asks[ask] = envelope
+        return ask
+
+    def _answer(self, ask: str, message: Message) -> None:
+        envelope = self._asks.pop(ask, None)
+        if envelope is not None:
+            self._world.answer(envelope, message)
+
+
+def _start(message: StartProcess, ask: str) -> protocol.Start:
+    fields = {name: getattr(message, name) for name in message.__struct_fields__}
+    return protocol.Start(ask=ask, **fields)
+
+
+def _info(running: protocol.Running) -> ProcessInfo:
+    return ProcessInfo(
+        running.key, running.pid, running.start_ticks, running.started_s, running.adopted
+    )

@@ -1,0 +1,228 @@
+"""A simulated machine: disk, clock, kernel, launcher, supervisor, and what may happen to them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from actors.launcher.protocol import Report, Request, Start
+from actors.messages.process import LauncherLost
+from actors.messages.simulation import (
+    MachineStarted,
+    SupervisorGone,
+)
+from actors.simulation.clock import MachineClock
+from actors.simulation.disk import Disk
+from actors.simulation.node import Root, SupervisorProcess
+from actors.simulation.processes import PIPE_S, Behaviour, ProcessTable, SimulatedLauncher
+from actors.simulation.scheduler import Life, generator
+
+if TYPE_CHECKING:
+    from actors.simulation.ring import Ring
+
+BOOT_S = 0.4  # from fork to the first actor: a Python process starts
+FOR_EVER = Behaviour()
+
+
+@dataclass(frozen=True, slots=True)
+class Quartz:
+    """A machine's clocks: `rate` seconds per true second, and the error of the wall clock."""
+
+    rate: float = 1.0
+    booted_s: float = 1000.0
+    wall_error_s: float = 0.0
+
+
+class Machine:
+    """One machine, which has the same address for ever and a member id until its disk is wiped."""
+
+    def __init__(self, ring: Ring, number: int, address: str, root: Root, quartz: Quartz) -> None:
+        self.ring = ring
+        self.number = number
+        self.address = address
+        self.root = root
+        self.clock = MachineClock(ring.scheduler, quartz.rate, quartz.booted_s, quartz.wall_error_s)
+        self.disk = Disk()
+        self.wipes = 0
+        self.boots = 0
+        self.member = _member_id(ring.seed, number, 0)
+        self.table = ProcessTable(Life())
+        self.launcher: SimulatedLauncher | None = None
+        self.supervisor: SupervisorProcess | None = None
+        self.behaviours: dict[str, Behaviour] = {}  # key prefix → what such programs do
+        self._draw = generator(ring.seed, f"machine:{number}")
+        self._frozen_at: int | None = None
+
+    # ── verbs ──
+
+    def start(self) -> None:
+        """`hab sup run`: the launcher starts, and it the supervisor."""
+        if self.launcher is not None:
+            return
+        if not self.table.life.alive:
+            self.table = ProcessTable(Life())
+        self.launcher = SimulatedLauncher(
+            self.ring.scheduler,
+            self.clock,
+            self.table,
+            generator(self.ring.seed, f"launcher:{self.number}:{self.boots}"),
+            self._behaviour,
+            boot=self._boot,
+            tell=self._tell,
+            kill=self._signal,
+            exited=self._launcher_exited,
+            record=self._said,
+        )
+        self.launcher.begin()
+
+    def terminate(self) -> None:
+        """TERM to the launcher: an orderly end of everything."""
+        if self.launcher is not None:
+            self.launcher.terminate()
+
+    def kill_supervisor(self) -> None:
+        """SIGKILL to the supervisor process."""
+        self._end_supervisor(None, 9)
+
+    def kill_launcher(self) -> None:
+        """SIGKILL to the launcher: the supervisor notices, services live on."""
+        launcher, self.launcher = self.launcher, None
+        if launcher is None:
+            return
+        self.ring.scheduler.end(launcher.life)
+        self.table.reaper = None
+        supervisor = self.supervisor
+        if supervisor is not None:
+            world = supervisor.world
+            self.ring.scheduler.after(
+                PIPE_S, supervisor.life, lambda: world.tell("node", LauncherLost())
+            )
+
+    def power_off(self) -> None:
+        """The plug is pulled: every process dies, unsynced writes are lost."""
+        scheduler = self.ring.scheduler
+        scheduler.end(self.table.life)
+        self.table.processes.clear()
+        if self.launcher is not None:
+            scheduler.end(self.launcher.life)
+            self.launcher = None
+        self._end_supervisor(None, None, power=True)
+        self._frozen_at = None
+
+    def wipe(self) -> None:
+        """A new disk: the machine comes back as another member."""
+        assert self.supervisor is None, "a running supervisor has its disk in use"
+        self.wipes += 1
+        self.disk = Disk()
+        self.member = _member_id(self.ring.seed, self.number, self.wipes)
+
+    def pause(self) -> None:
+        """SIGSTOP to the supervisor: no turn, no byte read; timers come due and wait."""
+        if self.supervisor is not None:
+            self.ring.scheduler.freeze(self.supervisor.life)
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        if self.supervisor is not None and self._frozen_at is None:
+            self.ring.scheduler.thaw(self.supervisor.life)
+
+    def freeze(self) -> None:
+        """The whole machine stands still (suspended, or taken out of time by a hypervisor)."""
+        if self._frozen_at is None:
+            self._frozen_at = self.ring.scheduler.now
+            for life in self._lives():
+                self.ring.scheduler.freeze(life)
+
+    def thaw(self, *, out_of_time: bool = False) -> None:
+        """Go on. CLOCK_BOOTTIME went on meanwhile, unless the machine was `out_of_time`."""
+        if self._frozen_at is None:
+            return
+        scheduler, lost_ns = self.ring.scheduler, self.ring.scheduler.now - self._frozen_at
+        self._frozen_at = None
+        for life in self._lives():
+            if out_of_time:
+                scheduler.postpone(life, lost_ns)
+            scheduler.thaw(life)
+        if out_of_time:
+            self.clock.hold_back(lost_ns)
+
+    # ── what happens inside ──
+
+    def supervisor_exits(self, supervisor: SupervisorProcess, code: int) -> None:
+        """The supervisor process ends by itself."""
+        if supervisor is self.supervisor:
+            # At the end of the present event: a turn of it may be running.
+            self.ring.scheduler.at(
+                self.ring.scheduler.now, supervisor.life, lambda: self._end_supervisor(code, None)
+            )
+
+    def to_launcher(self, request: Request) -> None:
+        """The supervisor writes to its pipe; without a launcher nobody reads it."""
+        if self.launcher is not None:
+            self.launcher.request(request)
+
+    def _boot(self) -> int:
+        """A supervisor process is started; its actors begin once Python is up."""
+        pid = self.table.supervisor = self.table.next_pid()
+        self.boots += 1
+        supervisor = SupervisorProcess(self, pid, self.boots)
+        self.supervisor = supervisor
+        up_s = BOOT_S * (1 + self._draw.random())
+        self.ring.scheduler.after(up_s, supervisor.life, lambda: self._begin(supervisor))
+        return pid
+
+    def _begin(self, supervisor: SupervisorProcess) -> None:
+        self.ring.log.note(MachineStarted(self.number, self.member, self.boots))
+        supervisor.start(self.root)
+
+    def _end_supervisor(self, code: int | None, signal: int | None, *, power: bool = False) -> None:
+        supervisor, self.supervisor = self.supervisor, None
+        if supervisor is None:
+            return
+        self.ring.scheduler.end(supervisor.life)
+        supervisor.store.crash(power=power)
+        self.ring.fabric.leave(supervisor.network, silent=power)
+        self.table.supervisor = 0
+        how = "power" if power else f"signal {signal}" if code is None else f"exit {code}"
+        self.ring.log.note(SupervisorGone(self.number, self.member, self.boots, how))
+        if self.launcher is not None:
+            self.launcher.supervisor_ended(supervisor.pid, code, signal)
+
+    def _launcher_exited(self, code: int) -> None:
+        del code
+        self.launcher = None
+        self.table.reaper = None
+
+    def _signal(self, signal: str) -> None:
+        if signal in ("KILL", "SIGKILL"):
+            self.kill_supervisor()
+        elif self.supervisor is not None:
+            self.supervisor_exits(self.supervisor, 0)
+
+    def _tell(self, report: Report) -> None:
+        supervisor = self.supervisor
+        if supervisor is not None:
+            self.ring.scheduler.after(
+                PIPE_S, supervisor.life, lambda: supervisor.launcher_port.hear(report)
+            )
+
+    def _said(self, text: str) -> None:
+        """A line of the launcher's own: nobody reads it here."""
+
+    def _behaviour(self, start: Start) -> Behaviour:
+        matching = (b for prefix, b in self.behaviours.items() if start.key.startswith(prefix))
+        return next(matching, FOR_EVER)
+
+    def _lives(self) -> list[Life]:
+        lives = [self.table.life]
+        if self.supervisor is not None:
+            lives.append(self.supervisor.life)
+        if self.launcher is not None:
+            lives.append(self.launcher.life)
+        return lives
+
+
+def _member_id(seed: str, number: int, wipes: int) -> str:
+    text = f"{seed}:member:{number}:{wipes}"
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

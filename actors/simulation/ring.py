@@ -1,0 +1,78 @@
+"""A ring of simulated machines on one scheduler, one fabric and one event log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from actors.messages.base import Message
+from actors.messages.envelope import Envelope
+from actors.simulation.eventlog import RingLog
+from actors.simulation.fabric import Fabric, LinkQuality
+from actors.simulation.lanes import Pace
+from actors.simulation.machine import Machine, Quartz
+from actors.simulation.node import Root
+from actors.simulation.scheduler import SECOND, Scheduler, generator
+
+GOSSIP_PORT: Final = 9638
+
+
+class Ring:
+    """All machines of a simulation, by number."""
+
+    def __init__(
+        self,
+        seed: str,
+        *,
+        quality: LinkQuality | None = None,
+        pace: Pace | None = None,
+        keyed: bool = False,
+    ) -> None:
+        self.seed = seed
+        self.scheduler = Scheduler(seed)
+        self.log = RingLog(self.scheduler)
+        self.fabric = Fabric(self.scheduler, generator(seed, "fabric"), quality or LinkQuality())
+        self.pace = pace or Pace()
+        self.keyed = keyed
+        self.machines: list[Machine] = []
+
+    def add(self, root: Root, quartz: Quartz | None = None) -> Machine:
+        """A new machine; it is not started."""
+        number = len(self.machines)
+        machine = Machine(self, number, address_of(number), root, quartz or Quartz())
+        self.machines.append(machine)
+        return machine
+
+    # ── time ──
+
+    def run_for(self, seconds: float) -> None:
+        """Let virtual time pass."""
+        self.scheduler.run_for(seconds)
+
+    def run_until(self, stop: Callable[[], bool], within_s: float) -> bool:
+        """Run until `stop()` holds; False if it does not within virtual seconds."""
+        scheduler = self.scheduler
+        return scheduler.run_until(scheduler.now + int(within_s * SECOND), stop)
+
+    def ask(
+        self, machine: Machine, to: str, message: Message, within_s: float = 10.0
+    ) -> Message | None:
+        """Ask an actor from outside and let time pass until it answers; None if it does not."""
+        answers: list[Envelope] = []
+        assert machine.supervisor is not None, "nobody is there to be asked"
+        machine.supervisor.world.call(to, message, answers.append)
+        self.run_until(lambda: bool(answers) and not answers[-1].more, within_s)
+        return answers[-1].message if answers else None
+
+    # ── what the machines report ──
+
+    def actor_failed(self, error: BaseException, name: str) -> None:
+        """An actor raised; only the person at the keyboard stops the simulation."""
+        del name
+        if isinstance(error, KeyboardInterrupt):
+            self.scheduler.interrupted = error
+
+
+def address_of(number: int) -> str:
+    """The gossip address of machine `number`."""
+    return f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}:{GOSSIP_PORT}"
