@@ -1,0 +1,33 @@
+"""Services: an actor each, a pure state machine as its lifecycle, the launcher for the truth.
+
+Decisions:
+
+2026-11-22: A new instance of a service's actor first asks the launcher for its process (asking and
+claiming are one question), its parent for the spec, its own file for what was done. It starts a
+process only after the answer "none lives". So killing this actor at any moment neither ends nor
+doubles a process, and `init` never runs under a live one. Rejected: trusting the PID file or our
+own record, both of which can be older than the process.
+
+2026-11-22: The record (`services/<name>.state`) is written before a start is asked for, with the
+spec and the package the process will run with. What a changed spec means is decided against the
+record, not against memory. Rejected: writing after the start, which leaves a moment in which a live
+process has no record.
+
+2026-11-22: A start repeated after a failure takes the same release again; only a spec that changed,
+or a stop and a start, look for a newer one. Rejected: always the newest, since then a crash would
+update one member of a group, past all update strategies.
+
+2026-11-22: A service is called up once its process has lived for 0.2 s: a program that cannot start
+at all fails sooner, and "up, then failed" would be a lie to whoever waits for the outcome.
+
+2026-11-22: What is told to others (status, event, rumor) is derived from the state after each step,
+and told when it differs from the last. Rejected: telling at each transition: one is forgotten.
+
+2026-11-22: Hooks and processes start in the service's directory (in Habitat: wherever the launcher
+was started), and do not inherit the supervisor's secrets (in Habitat: all of its environment).
+Hooks and the files of `config/` are used verbatim: this release has no templates. An `init` that is
+under way when the operator stops the service is ended; Habitat leaves it behind.
+
+2026-11-22: A plain command (`--cmd`) runs as the supervisor's own account: the directory it was
+started from belongs to the person who typed it.
+"""

@@ -1,0 +1,63 @@
+"""What a service waits for before it starts: a leader, and what it is bound to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from actors.messages.depot import PackageInfo
+from actors.messages.ring import Census, GroupMember
+from actors.messages.service import ServiceSpec
+
+CENSUS_UNKNOWN = "the census of the ring is not known yet"
+
+
+def needs_census(spec: ServiceSpec) -> bool:
+    """Whether the census decides when the service starts."""
+    return bool(spec.binds) and spec.binding_mode == "strict"
+
+
+def waiting_for(spec: ServiceSpec, package: PackageInfo | None, census: Census | None) -> str:
+    """Why the service may not start yet; empty when it may."""
+    if spec.topology == "leader":
+        return (
+            f"no leader election yet: members of {spec.service_group} (topology leader) start "
+            "once a leader is elected"
+        )
+    if not needs_census(spec):
+        return ""
+    if census is None:
+        return CENSUS_UNKNOWN
+    problems = [text for bind in spec.binds if (text := _problem(bind, spec, package, census))]
+    return f"waiting for service binds: {'; '.join(problems)}" if problems else ""
+
+
+def _problem(bind: str, spec: ServiceSpec, package: PackageInfo | None, census: Census) -> str:
+    """Why one bind is not satisfied: not present, empty, or not exporting what is asked."""
+    name, _, group = bind.partition(":")
+    members = census.groups.get(group)
+    if members is None and spec.org and "@" not in group:
+        members = census.groups.get(f"{group}@{spec.org}")
+    if not members:
+        return f"{name}: no {group} in the census"
+    active = [m for m in members if m.info.up and m.health in ("alive", "suspect")]
+    if not active:
+        return f"{name}: no member of {group} is up ({_plural(len(members))} known)"
+    if missing := _missing(_keys(name, package), active):
+        return f"{name}: {group} does not export {', '.join(missing)}"
+    return ""
+
+
+def _keys(name: str, package: PackageInfo | None) -> tuple[str, ...]:
+    if package is None:
+        return ()
+    return package.binds.get(name) or package.binds_optional.get(name) or ()
+
+
+def _missing(keys: Iterable[str], active: Iterable[GroupMember]) -> list[str]:
+    """The exports that some active member lacks: templates may ask any of them."""
+    exported = [member.info.exports for member in active]
+    return [key for key in keys if not all(key in exports for exports in exported)]
+
+
+def _plural(members: int) -> str:
+    return "1 member" if members == 1 else f"{members} members"

@@ -1,0 +1,79 @@
+"""Hooks while they run: those beside the process, and those that it waits for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import msgspec
+
+from actors.effects import After, Ask
+from actors.messages.process import ProcessExited
+from actors.messages.service import HookDue
+from actors.service import hooks
+from actors.service.backoff import next_delay_s
+from actors.service.life import RUNNING, Decision, Life, Moment, outdated, spec_of
+from actors.service.starting import LAUNCHER, fail, hook_key, launch, persist
+from actors.service.stopping import stopped
+
+
+def has_hook(life: Life, hook: str) -> bool:
+    """Whether the service has a hook of that name in place."""
+    return life.record is not None and hook in life.record.hooks
+
+
+def hook_due(life: Life, hook: str, pid: int, at: Moment) -> Decision:
+    """Run a hook beside the process, unless its last run still goes on."""
+    record = life.record
+    if life.phase not in RUNNING or pid != life.pid or record is None:
+        return life, []
+    if life.health_hook if hook == hooks.HEALTH_CHECK else life.post_run_hook:
+        return life, []
+    life, key = hook_key(life, hook, at)
+    limit_s = 0.0
+    if hook == hooks.HEALTH_CHECK:
+        limit_s = hooks.check_limit_s(record.spec.health_check_interval)
+        life = replace(life, health_hook=key)
+    else:
+        life = replace(life, post_run_hook=key)
+    start = hooks.start_hook(hook, key, record, at.options, limit_s)
+    return life, [Ask(LAUNCHER, start, key)]
+
+
+def hook_ended(life: Life, key: str, end: ProcessExited, at: Moment, reason: str = "") -> Decision:
+    """A hook ended, or could not be started (`reason`)."""
+    if not key or key not in (life.hook, life.health_hook, life.post_run_hook):
+        return life, []
+    words = reason or hooks.exit_words(end.code, end.signal)
+    if key == life.health_hook:
+        return _checked(replace(life, health_hook=""), end.code, at)
+    if key == life.post_run_hook:
+        return _post_run_ended(replace(life, post_run_hook=""), end.code, at)
+    life = replace(life, hook="")
+    if life.phase == "post_stop":
+        return stopped(life)
+    if life.aborting or outdated(life):
+        return replace(life, phase="down", reason="", aborting=False), []
+    if end.code == 0 and not reason:
+        return launch(life, at)
+    text = f"exited with status code {end.code}" if end.code is not None else f"ended: {words}"
+    return fail(life, f"Initialization failed! 'init' {text}", at, failed=True)
+
+
+def _checked(life: Life, code: int | None, at: Moment) -> Decision:
+    health = hooks.health_of(code)
+    interval_s = spec_of(life).health_check_interval
+    due_s = hooks.next_check_s(health, interval_s, first_ok=life.first_ok, random=at.random)
+    life = replace(life, health=health, first_ok=life.first_ok and health != "ok")
+    due = HookDue(hooks.HEALTH_CHECK, life.pid or 0)
+    return life, [After(due_s, due, name=hooks.HEALTH_CHECK)]
+
+
+def _post_run_ended(life: Life, code: int | None, at: Moment) -> Decision:
+    if code == 0 and life.record is not None:
+        record = msgspec.structs.replace(life.record, post_run_done=True)
+        life = replace(life, record=record, retry_s=0.0)
+        return life, [persist(life)]
+    options = at.options
+    delay_s = next_delay_s(life.retry_s, options.backoff_min_s, options.backoff_max_s, at.random)
+    due = HookDue(hooks.POST_RUN, life.pid or 0)
+    return replace(life, retry_s=delay_s), [After(delay_s, due, name=hooks.POST_RUN)]

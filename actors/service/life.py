@@ -1,0 +1,209 @@
+"""The state of one service's actor, and what others are told of it (derived, never stored)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from actors.effects import Effect
+from actors.messages.base import MemberId
+from actors.messages.depot import PackageInfo
+from actors.messages.ring import Census, ServiceInfo
+from actors.messages.service import Health, ServiceSpec, ServiceStatus, Stage
+from actors.service.gates import CENSUS_UNKNOWN
+from actors.service.options import ServiceOptions
+from actors.service.reconcile import reconcile
+from actors.service.record import Record
+
+if TYPE_CHECKING:
+    from random import Random
+
+Phase: TypeAlias = Literal[
+    "discovering",  # a new instance asks what is true
+    "down",  # nothing lives, nothing is under way
+    "checking",  # before a repeated start: does something live after all?
+    "resolving",  # asks for the package
+    "waiting",  # for binds or a leader
+    "preparing",  # the service's directory
+    "initializing",  # the init hook runs
+    "starting",  # the launcher was asked for the process
+    "settling",  # it lives, but not yet long enough to be called up
+    "up",
+    "stopping",  # it was asked to end
+    "post_stop",  # it has ended, the post-stop hook runs
+    "backoff",  # the next start waits
+    "gone",  # unloaded, nothing left to do
+]
+Desire: TypeAlias = Literal["up", "down", "gone"]
+RUNNING: tuple[Phase, ...] = ("settling", "up")
+STAGES: dict[Phase, Stage] = {
+    "down": "down",
+    "checking": "initializing",
+    "resolving": "initializing",
+    "waiting": "waiting",
+    "preparing": "initializing",
+    "initializing": "initializing",
+    "starting": "starting",
+    "settling": "starting",
+    "up": "up",
+    "stopping": "stopping",
+    "post_stop": "stopping",
+    "backoff": "backoff",
+}
+DEFAULT_TIMEOUT_S = 8  # Habitat's
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What one step may know of the outside. `now` is CLOCK_BOOTTIME, `instance` unique."""
+
+    now: float
+    random: Random
+    instance: str
+    member: MemberId
+    options: ServiceOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """One service as its actor knows it. Times in seconds, instants by CLOCK_BOOTTIME.
+
+    `asked`: the launcher has said what lives. `call` names the one answer awaited now, `hook` the
+    one hook that must end first (init, post-stop); `health_hook` and `post_run_hook` run beside the
+    process. `delay_s` is the last pause before a start, `next_try_s` the present one, `retry_s` the
+    last pause before post-run. `halted_s` bounds the stop when the supervisor ends. `aborting`: the
+    init hook is being ended.
+    """
+
+    name: str
+    phase: Phase = "discovering"
+    reason: str = ""
+    since_s: float = 0.0
+    # what is wanted
+    spec: ServiceSpec | None = None
+    gone: bool = False
+    halted_s: float | None = None
+    stop_timeout_s: int | None = None
+    # what is
+    asked: bool = False
+    pid: int | None = None
+    record: Record | None = None
+    up_since_s: float | None = None
+    last_exit: str = ""
+    health: Health = "unknown"
+    first_ok: bool = True
+    # what is under way
+    package: PackageInfo | None = None
+    user: str = ""
+    group: str = ""
+    census: Census | None = None
+    call: str = ""
+    hook: str = ""
+    health_hook: str = ""
+    post_run_hook: str = ""
+    retry_s: float = 0.0
+    number: int = 0
+    aborting: bool = False
+    # the next try
+    failed: bool = False
+    delay_s: float = 0.0
+    next_try_s: float = 0.0
+    # what was told last
+    published: ServiceInfo | None = None
+
+
+Decision: TypeAlias = tuple[Life, list[Effect]]
+
+
+def desire(life: Life) -> Desire:
+    """What the operator, or the end of the supervisor, wants of it."""
+    if life.gone:
+        return "gone"
+    if life.halted_s is not None or life.spec is None:
+        return "down"
+    return life.spec.desired_state
+
+
+def outdated(life: Life) -> bool:
+    """Whether what runs, or is about to, is not what is wanted."""
+    if desire(life) != "up":
+        return True
+    return life.record is not None and reconcile(life.record.spec, spec_of(life)) == "restart"
+
+
+def spec_of(life: Life) -> ServiceSpec:
+    """The spec that is wanted, or once it is gone the one that ran."""
+    if life.spec is not None:
+        return life.spec
+    return life.record.spec if life.record else ServiceSpec(ident="", name=life.name)
+
+
+def package_of(life: Life) -> PackageInfo | None:
+    """The package that runs, or is about to."""
+    return life.package or (life.record.package if life.record else None)
+
+
+def stage_of(life: Life) -> Stage | None:
+    """The stage as others know it; None while nothing is known or nothing is left."""
+    if life.phase == "backoff" and life.failed:
+        return "failed"
+    if life.phase == "waiting" and life.reason == CENSUS_UNKNOWN:
+        return "initializing"  # an answer is under way, nobody outside has to do anything
+    return STAGES.get(life.phase)
+
+
+def status_of(life: Life) -> ServiceStatus | None:
+    """How it stands; None while nothing is known or nothing is left."""
+    stage = stage_of(life)
+    if stage is None:
+        return None
+    package = package_of(life)
+    return ServiceStatus(
+        spec=spec_of(life),
+        package=package.ident if package else "",
+        stage=stage,
+        reason=life.reason,
+        pid=life.pid,
+        restarts=life.record.restarts if life.record else 0,
+        next_try_s=life.next_try_s if life.phase == "backoff" else 0.0,
+        last_exit=life.last_exit,
+        health=life.health,
+        since_s=life.since_s,
+    )
+
+
+def info_of(life: Life, at: Moment) -> ServiceInfo | None:
+    """What the ring is to know of it; None for nothing."""
+    if stage_of(life) is None:
+        return None
+    spec, package = spec_of(life), package_of(life)
+    return ServiceInfo(
+        member=at.member,
+        service_group=spec.service_group,
+        package=package.ident if package else "",
+        up=life.phase == "up",
+        health=life.health,
+        topology=spec.topology,
+        strategy=spec.update_strategy,
+        address=at.options.address,
+        hostname=at.options.hostname,
+        exports=package.exported if package else {},
+        bootstrap_expect=spec.bootstrap_expect,
+    )
+
+
+def stop_signal(life: Life) -> str:
+    """The signal that asks it to end: the package's, else TERM."""
+    package = life.record.package if life.record else life.package
+    return package.shutdown_signal if package else "TERM"
+
+
+def stop_timeout_s(life: Life) -> float:
+    """Seconds before KILL: command line, spec, package, 8; never more than the supervisor has."""
+    record = life.record
+    package = record.package if record else life.package
+    ran = record.spec.shutdown_timeout if record else None
+    spec = life.spec.shutdown_timeout if life.spec and not life.gone else ran
+    said = (life.stop_timeout_s, spec, package.shutdown_timeout if package else None)
+    timeout_s = next((s for s in said if s is not None), DEFAULT_TIMEOUT_S)
+    return float(timeout_s if life.halted_s is None else min(timeout_s, life.halted_s))

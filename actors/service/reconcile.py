@@ -1,0 +1,31 @@
+"""What a change of its spec does to a running service: Habitat's table, and our own fields."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from actors.messages.service import ServiceSpec
+
+Change: TypeAlias = Literal["nothing", "in place", "restart"]
+
+# What the process was started with, or how it was gated: it must be started anew.
+RESTARTING = frozenset(
+    (
+        *("ident", "name", "group", "org", "topology", "binds", "binding_mode", "config_from"),
+        *("shutdown_timeout", "health_check_interval", "cmd", "cwd", "restarts"),
+    )
+)
+# What only the actors around the process look at.
+IN_PLACE = frozenset(
+    ("bldr_url", "channel", "update_strategy", "update_condition", "bootstrap_expect")
+)
+# Not a property of a running service: whether it runs is decided before this table is asked.
+DESIRED = frozenset(("desired_state",))
+
+
+def reconcile(running: ServiceSpec, wanted: ServiceSpec) -> Change:
+    """What it takes to turn a service that runs as `running` into one that runs as `wanted`."""
+    changed = {f for f in running.__struct_fields__ if getattr(running, f) != getattr(wanted, f)}
+    if changed & RESTARTING:
+        return "restart"
+    return "in place" if changed & IN_PLACE else "nothing"

@@ -1,0 +1,51 @@
+"""What of a service is durable: how its process was started and how far it came."""
+
+from __future__ import annotations
+
+import msgspec
+
+from actors.messages.depot import PackageInfo
+from actors.messages.service import ServiceSpec
+
+DIRECTORY = "services"
+SUFFIX = ".state"
+
+
+class Record(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A service's file. `spec` and `package` are what the process runs (or last ran) with.
+
+    `init_done`: a start was or is about to be asked for, so a process may live, and `post-stop` is
+    due once none does. `pid` is for people; who lives is the launcher's to say. `restarts` counts
+    starts after an end nobody asked for. `user`/`group` empty: the supervisor's own.
+    """
+
+    spec: ServiceSpec
+    package: PackageInfo | None = None
+    path: str = ""
+    hooks: tuple[str, ...] = ()
+    user: str = ""
+    group: str = ""
+    init_done: bool = False
+    post_run_done: bool = False
+    pid: int | None = None
+    restarts: int = 0
+
+
+def record_path(service: str) -> str:
+    """The file of a service, below the supervisor's directory."""
+    return f"{DIRECTORY}/{service}{SUFFIX}"
+
+
+def encode(record: Record) -> bytes:
+    """A record as JSON, for people too."""
+    return msgspec.json.format(msgspec.json.encode(record)) + b"\n"
+
+
+def decode(data: bytes | None) -> Record | None:
+    """The record, or None where there is none that can be read: then the launcher's word counts."""
+    if not data:
+        return None
+    try:
+        return msgspec.json.decode(data, type=Record)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None

@@ -1,0 +1,141 @@
+"""From a process to nothing: signal, end, post-stop, and what a crash leaves behind."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import msgspec
+
+from actors.effects import After, Ask, Cancel, Effect, Emit, Persist, Send
+from actors.messages.depot import WritePidFile
+from actors.messages.process import ProcessEnded, ProcessExited, StopProcess
+from actors.messages.service import AnswerOverdue, ServiceGone
+from actors.service.hooks import (
+    HEALTH_CHECK,
+    POST_RUN,
+    POST_STOP,
+    POST_STOP_S,
+    exit_words,
+    process_key,
+    start_hook,
+)
+from actors.service.life import (
+    Decision,
+    Life,
+    Moment,
+    desire,
+    spec_of,
+    stop_signal,
+    stop_timeout_s,
+)
+from actors.service.record import record_path
+from actors.service.starting import LAUNCHER, PACKAGES, fail, hook_key, persist
+
+GRACE_S = 10.0  # after its KILL a process that is not reported gone is asked about again
+
+
+def stop(life: Life, reason: str, at: Moment) -> Decision:
+    """Ask the process to end; the hooks beside it end at once."""
+    life, effects = end_beside(life)
+    life = replace(life, phase="stopping", reason=reason, health="unknown")
+    life, order = order_stop(life, at)
+    return life, [*effects, Cancel("settle"), *order]
+
+
+def order_stop(life: Life, at: Moment) -> Decision:
+    """The order itself, which may be repeated with another timeout."""
+    timeout_s = stop_timeout_s(life)
+    life = replace(life, number=life.number + 1)
+    call = f"{at.instance}:stop:{life.number}"
+    order = StopProcess(process_key(life.name), stop_signal(life), timeout_s)
+    return replace(life, call=call), [
+        Ask(LAUNCHER, order, call),
+        After(timeout_s + GRACE_S, AnswerOverdue(call), name="answer"),
+    ]
+
+
+def stopped_process(life: Life, end: ProcessExited, at: Moment) -> Decision:
+    """The process has gone as it was asked to: only now its post-stop hook."""
+    words = exit_words(end.code, end.signal)
+    pid = life.pid or end.pid
+    life = replace(life, pid=None, call="", last_exit=words, up_since_s=None, delay_s=0.0)
+    life, effects = after_stop(life, at)
+    return life, [
+        Emit(ProcessEnded(end.key, pid, words)),
+        Cancel("answer"),
+        Send(PACKAGES, WritePidFile(life.name)),
+        *effects,
+    ]
+
+
+def after_stop(life: Life, at: Moment) -> Decision:
+    """Run post-stop, if there is one to run."""
+    record = life.record
+    if record is None or not record.init_done or POST_STOP not in record.hooks:
+        return stopped(life)
+    limit_s = POST_STOP_S if life.halted_s is None else min(POST_STOP_S, life.halted_s)
+    life, key = hook_key(replace(life, phase="post_stop"), POST_STOP, at)
+    start = start_hook(POST_STOP, key, record, at.options, limit_s)
+    return replace(life, hook=key), [Ask(LAUNCHER, start, key)]
+
+
+def stopped(life: Life) -> Decision:
+    """All is over: at rest. The next start looks for the package anew."""
+    record = life.record
+    life = replace(
+        life,
+        phase="down",
+        reason="",
+        hook="",
+        call="",
+        health="unknown",
+        package=None,
+        stop_timeout_s=None,
+        aborting=False,
+    )
+    if record is None:
+        return life, []
+    rest = msgspec.structs.replace(
+        record, init_done=False, post_run_done=False, pid=None, package=None
+    )
+    life = replace(life, record=rest)
+    return life, [] if desire(life) == "gone" else [persist(life)]
+
+
+def crashed(life: Life, end: ProcessExited, at: Moment) -> Decision:
+    """The process ended and nobody had asked for it."""
+    assert life.record is not None, "a process without a record"
+    words = exit_words(end.code, end.signal)
+    record = msgspec.structs.replace(
+        life.record, pid=None, init_done=False, restarts=life.record.restarts + 1
+    )
+    pid = life.pid or end.pid
+    life, effects = end_beside(life)
+    life = replace(life, pid=None, last_exit=words, health="critical", record=record)
+    life, more = fail(life, f"the process ended: {words}", at, failed=False)
+    return life, [
+        Emit(ProcessEnded(end.key, pid, words)),
+        *effects,
+        Cancel("settle"),
+        Send(PACKAGES, WritePidFile(life.name)),
+        *more,
+        persist(life),
+    ]
+
+
+def end_beside(life: Life) -> Decision:
+    """End the hooks that run beside the process, and the reminders of their next runs."""
+    effects: list[Effect] = [Cancel(HEALTH_CHECK), Cancel(POST_RUN)]
+    keys = [key for key in (life.health_hook, life.post_run_hook) if key]
+    effects += [Send(LAUNCHER, StopProcess(key, "KILL", 0.0)) for key in keys]
+    return replace(life, health_hook="", post_run_hook=""), effects
+
+
+def finish(life: Life) -> Decision:
+    """Nothing is left of it: say so, and forget it."""
+    life = replace(life, phase="gone", spec=spec_of(life), record=None)
+    return life, [
+        Send("service", ServiceGone(life.name)),
+        Send("specs", ServiceGone(life.name)),
+        Persist(record_path(life.name), None),
+    ]
