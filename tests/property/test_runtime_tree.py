@@ -72,6 +72,7 @@ steps = st.one_of(
     st.tuples(st.just("kill"), st.sampled_from(NAMES)),
     st.tuples(st.just("spawn"), st.sampled_from(("a/1", "a/2", "a/1/x"))),
     st.tuples(st.just("stop"), st.sampled_from(("a/1", "a/2", "a/1/x"))),
+    st.tuples(st.just("churn"), st.sampled_from(("a/1", "a/2", "a/1/x"))),
     st.tuples(st.just("noise"), st.sampled_from(NAMES)),
     st.tuples(st.just("wait"), st.sampled_from(("0.001", "0.02", "0.5"))),
 )
@@ -93,6 +94,10 @@ def perform(machine: Machine, ring: Ring, what: str, name: str) -> None:
             world.tell(parent_of(name), SpawnIt(name))
         case "stop":
             world.tell(parent_of(name), StopIt(name))
+        case "churn":  # word of the death and the parent's wishes meet at the node
+            for wish in ("spawn", "kill", "stop", "spawn"):
+                perform(machine, ring, wish, name)
+            world.tell(name, Fail())
         case "noise":
             world.tell(name, Noise())
         case "wait":
