@@ -17,4 +17,4 @@ class SystemClock:
 
     def wall(self) -> float:
         """Unix seconds; may step."""
-        return time.time()  # noqa: TID251 - this is the Clock port
+        return time.time()
