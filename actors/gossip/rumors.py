@@ -1,0 +1,188 @@
+"""The rumor store: facts of owners by (kind, key); the newest (incarnation, stamp, content) wins.
+
+Merging is a maximum of a total order. A withdrawn fact stays as a tombstone until everybody can
+have heard of it. A fact nobody here knows and that is older than half of that time is refused: its
+tombstone may already be forgotten. Owners renew their stamps long before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, TypeAlias
+
+import msgspec
+
+from actors.gossip.digest import StoreDigest, hash64
+from actors.gossip.stamps import KEEP_S, RESTAMP_S, STALE_S, age_s, is_ahead
+from actors.messages.base import MemberId, is_member_id
+from actors.messages.ring import Rumor, RumorBody
+
+RumorId: TypeAlias = tuple[str, str]  # kind, key
+
+MAX_RUMORS: Final = 60_000
+MAX_RUMOR_BYTES: Final = 192 * 1024  # a file of 64 KiB, sealed for a service group, with room
+LASTING: Final = frozenset({"config", "file"})  # facts of a group: they outlive their publisher
+_MAX_NAME: Final = 512
+_MAX_NUMBER: Final = 1 << 62
+
+_encode: Final = msgspec.msgpack.Encoder(order="deterministic").encode
+_decode: Final = msgspec.msgpack.Decoder(Rumor).decode
+
+
+class _Head(msgspec.Struct, frozen=True):
+    """What gossip reads of a rumor; the body may be of a kind this release does not know."""
+
+    kind: str
+    key: str
+    owner: MemberId
+    incarnation: int
+    hlc: int
+    gone: bool = False
+
+
+_decode_head: Final = msgspec.msgpack.Decoder(_Head).decode
+
+
+class Held:
+    """A rumor in the store: its head, its bytes, and (made on demand) itself."""
+
+    __slots__ = ("_rumor", "data", "hash", "head", "hidden", "key", "readable")
+
+    def __init__(self, head: _Head, data: bytes) -> None:
+        self.head = head
+        self.data = data
+        self.hash = hash64(data)
+        self.key = hash64(f"{head.kind}\x00{head.key}".encode())
+        self.hidden = False  # too old to be news to anybody: kept, not told
+        self.readable = True
+        self._rumor: Rumor | None = None
+
+    @property
+    def id(self) -> RumorId:
+        """What it is filed under."""
+        return self.head.kind, self.head.key
+
+    @property
+    def version(self) -> tuple[int, int, int]:
+        """What is compared."""
+        return self.head.incarnation, self.head.hlc, self.hash
+
+    def rumor(self) -> Rumor | None:
+        """The rumor itself; None if its body is of a kind this release does not know."""
+        if self._rumor is None and self.readable:
+            try:
+                self._rumor = _decode(self.data)
+            except (msgspec.MsgspecError, ValueError, RecursionError):
+                self.readable = False
+        return self._rumor
+
+
+def encode(rumor: Rumor) -> bytes:
+    """A rumor's bytes."""
+    return _encode(rumor)
+
+
+def body_bytes(body: RumorBody | None, *, gone: bool) -> bytes:
+    """The content of a rumor, to tell whether two say the same."""
+    return b"gone" if gone else _encode(body)
+
+
+def read(data: bytes) -> Held | None:
+    """A rumor out of bytes; None if they are not one."""
+    if len(data) > MAX_RUMOR_BYTES:
+        return None
+    try:
+        head = _decode_head(data)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    fine = (
+        is_member_id(head.owner)
+        and 0 < len(head.kind) <= _MAX_NAME
+        and len(head.key) <= _MAX_NAME
+        and 0 <= head.incarnation < _MAX_NUMBER
+        and 0 <= head.hlc < 1 << 63
+    )
+    return Held(head, data) if fine else None
+
+
+class RumorStore:
+    """All rumors, and what of them counts in the digest."""
+
+    def __init__(self, digest: StoreDigest) -> None:
+        self.held: dict[RumorId, Held] = {}
+        self.by_key: dict[int, RumorId] = {}
+        self._digest = digest
+
+    def __len__(self) -> int:
+        return len(self.held)
+
+    def get(self, kind: str, key: str) -> Held | None:
+        """The rumor held under (kind, key)."""
+        return self.held.get((kind, key))
+
+    def by_hash(self, key: int) -> Held | None:
+        """The rumor under a key's hash, as peers ask for it."""
+        found = self.by_key.get(key)
+        return None if found is None else self.held[found]
+
+    def refusal(self, new: Held, wall_s: float) -> str:
+        """Why a rumor is not taken from a peer; empty if it may be."""
+        if is_ahead(new.head.hlc, wall_s):
+            return "its stamp lies in the future"
+        if new.id in self.held:
+            return ""
+        if new.head.kind not in LASTING and age_s(new.head.hlc, wall_s) > STALE_S:
+            return "unknown, and too old to be news"
+        return "too many rumors" if len(self.held) >= MAX_RUMORS else ""
+
+    def put(self, new: Held) -> bool:
+        """Merge a rumor in; whether it was newer."""
+        known = self.held.get(new.id)
+        if known is not None and known.version >= new.version:
+            return False
+        self.held[new.id] = new
+        self.by_key[new.key] = new.id
+        self._digest.put(new.key, new.hash)
+        return True
+
+    def forget(self, rumor: RumorId) -> None:
+        """Drop a rumor altogether."""
+        held = self.held.pop(rumor, None)
+        if held is not None:
+            self.by_key.pop(held.key, None)
+            self._digest.drop(held.key)
+
+    def age(self, wall_s: float) -> list[Held]:
+        """Hide what is no news any more, drop what is forgotten; returns what was dropped.
+
+        Facts of groups stay, their tombstones do not. Called about once a minute.
+        """
+        dropped = []
+        for held in list(self.held.values()):
+            lasts = held.head.kind in LASTING and not held.head.gone
+            if lasts:
+                continue
+            age = age_s(held.head.hlc, wall_s)
+            if age > KEEP_S:
+                dropped.append(held)
+                self.forget(held.id)
+            elif age > STALE_S and not held.hidden:
+                held.hidden = True
+                self._digest.drop(held.key)
+        return dropped
+
+    def due(self, owner: MemberId, wall_s: float) -> list[Held]:
+        """The rumors whose owner has to renew their stamps."""
+        return [
+            held
+            for held in self.held.values()
+            if held.head.owner == owner
+            and not held.head.gone
+            and age_s(held.head.hlc, wall_s) > RESTAMP_S
+        ]
+
+    def of_kinds(self, kinds: frozenset[str]) -> Iterator[Held]:
+        """The rumors of some kinds (all, if none is named), in order of (kind, key)."""
+        for rumor in sorted(self.held):
+            if not kinds or rumor[0] in kinds:
+                yield self.held[rumor]

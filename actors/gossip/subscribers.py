@@ -1,0 +1,115 @@
+"""Who on this member wants to hear of members and rumors, and what it is told."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from actors.gossip.core import Core
+from actors.gossip.membership import Entry
+from actors.gossip.opinion import Opinions
+from actors.messages.base import Address, MemberId
+from actors.messages.ring import MembersChanged, MemberView, Rumor, RumorsChanged
+
+EXPIRES_S: Final = 20.0  # a subscription not repeated for so long is over
+
+
+class Subscribers:
+    """Subscriptions by address. What did not change between two of them is built once."""
+
+    def __init__(self, core: Core, opinions: Opinions) -> None:
+        self._core = core
+        self._opinions = opinions
+        self._kinds: dict[Address, tuple[frozenset[str], float]] = {}
+        self._members: MembersChanged | None = None
+        self._complete: dict[frozenset[str], RumorsChanged] = {}
+
+    def add(self, address: Address, kinds: tuple[str, ...], *, settled: bool) -> None:
+        """Subscribe, or go on; the subscriber is told everything at once, if it may be."""
+        wanted = frozenset(kinds)
+        self._kinds[address] = (wanted, self._core.now + EXPIRES_S)
+        if settled:
+            self._tell(address, wanted)
+
+    def settle(self) -> None:
+        """From now on subscribers may hear: tell all everything."""
+        self.forget_built()
+        for address, (kinds, _) in list(self._kinds.items()):
+            self._tell(address, kinds)
+
+    def forget_built(self) -> None:
+        """Something changed: build the answers anew."""
+        if self._core.members_changed:
+            self._members = None
+        if self._core.rumors_changed:
+            self._complete.clear()
+
+    def notify(self) -> None:
+        """Tell what changed since the last time."""
+        core = self._core
+        self.forget_built()
+        for address, (kinds, until_s) in list(self._kinds.items()):
+            if until_s < core.now:
+                del self._kinds[address]
+                continue
+            if core.members_changed:
+                core.tell(address, self.members())
+            if kinds and core.rumors_changed:
+                self._tell_rumors(address, kinds)
+
+    def members(self) -> MembersChanged:
+        """All members as they are seen here."""
+        if self._members is None:
+            self._members = MembersChanged(self.views())
+        return self._members
+
+    def views(self) -> tuple[MemberView, ...]:
+        """All members by id; times in seconds before now."""
+        core = self._core
+        return tuple(self._view(core.members.entries[one]) for one in sorted(core.members.entries))
+
+    def _view(self, entry: Entry) -> MemberView:
+        core = self._core
+        member = entry.member
+        heard_s = core.now - entry.heard_s if entry.heard_s >= 0 else -1.0
+        suspicion = self._opinions.suspicions.get(member.id)
+        return MemberView(
+            member=member,
+            health=entry.health,
+            heard_s=0.0 if member.id == core.me else heard_s,
+            suspected_by=self._accusers(suspicion.accusers) if suspicion is not None else (),
+            since_s=core.now - entry.since_s,
+        )
+
+    def _accusers(self, prefixes: set[str]) -> tuple[MemberId, ...]:
+        found = (one for one in self._core.members.entries if one[:8] in prefixes)
+        return tuple(sorted(found))
+
+    def _tell(self, address: Address, kinds: frozenset[str]) -> None:
+        self._core.tell(address, self.members())
+        if kinds:
+            self._core.tell(address, self._everything(kinds))
+
+    def _everything(self, kinds: frozenset[str]) -> RumorsChanged:
+        built = self._complete.get(kinds)
+        if built is None:
+            rumors = (held.rumor() for held in self._core.rumors.of_kinds(kinds))
+            known = tuple(rumor for rumor in rumors if rumor is not None)
+            built = self._complete[kinds] = RumorsChanged(known, complete=True)
+        return built
+
+    def _tell_rumors(self, address: Address, kinds: frozenset[str]) -> None:
+        core = self._core
+        changed: list[Rumor] = []
+        forgotten = False
+        for kind, key in sorted(core.rumors_changed):
+            if kind not in kinds:
+                continue
+            held = core.rumors.get(kind, key)
+            rumor = held.rumor() if held is not None else None
+            forgotten |= held is None
+            if rumor is not None:
+                changed.append(rumor)
+        if forgotten:
+            core.tell(address, self._everything(kinds))
+        elif changed:
+            core.tell(address, RumorsChanged(tuple(changed)))
