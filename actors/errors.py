@@ -6,7 +6,8 @@ HabError
 │   └── WireError         bytes that are not a frame we accept
 ├── Refused               definite: nothing happened (exit 1, or 8 for a safety guard)
 │   ├── NoSupervisorError     nothing answers at the control endpoint
-│   └── SecretRefusedError    a supervisor is there, but not for this secret
+│   ├── SecretRefusedError    a supervisor is there, but not for this secret
+│   └── ActorNameError        no actor of that name, or one already; also a ValueError
 ├── OutcomeUnknown        it may have happened
 │   └── GetTimeoutError   no answer in time (exit 7); also a TimeoutError
 ├── HostError             disk, exec, sockets of this machine
@@ -77,6 +78,10 @@ class SecretRefusedError(Refused):
             "secret-refused",
         )
         self.endpoint = endpoint
+
+
+class ActorNameError(Refused, ValueError):
+    """There is no actor of that name, or there is one already (Ray raises ValueError)."""
 
 
 class OutcomeUnknown(HabError):  # noqa: N818 - may have happened, may not

@@ -8,9 +8,15 @@ from __future__ import annotations
 
 from actors.adapters.control_client import ControlClient, new_request_id
 from actors.adapters.control_keys import control_keys, new_secret, read_or_create_secret
+from actors.adapters.control_server import ControlOptions, ControlServer
+from actors.errors import NoSupervisorError, SecretRefusedError
 
 __all__ = [
     "ControlClient",
+    "ControlOptions",
+    "ControlServer",
+    "NoSupervisorError",
+    "SecretRefusedError",
     "control_keys",
     "new_request_id",
     "new_secret",

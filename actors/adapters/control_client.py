@@ -12,7 +12,7 @@ import os
 import struct
 import time
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, Self
 
 import zmq
 
@@ -134,6 +134,8 @@ class ConnectionWatch:
                 self._cut_short += 1
                 if self._cut_short > 1:
                     return SecretRefusedError(self._endpoint)
+            case _:
+                pass
         return None
 
 
@@ -156,7 +158,7 @@ class ControlClient:
         self._poller.register(self._watch.monitor, zmq.POLLIN)
         self._poller.register(self._socket, zmq.POLLIN)
 
-    def __enter__(self) -> ControlClient:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exc: object) -> None:
@@ -186,7 +188,7 @@ class ControlClient:
         """
         call = request_id or new_request_id()
         envelope = Envelope(gateway_path(member), "", message, id=call, trace=call)
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s  # noqa: TID251
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
         self._connect()
         finished = False
         try:
@@ -227,7 +229,7 @@ class ControlClient:
                     and answer.message.kind == "ActorUnavailableError"
                 )
                 if unavailable and not began and not once and _left(deadline) > RETRY_S:
-                    time.sleep(RETRY_S)  # noqa: TID251 - a client has nothing else to do
+                    time.sleep(RETRY_S)
                     self._socket.send(frame)
                     continue
                 began = True
@@ -236,7 +238,7 @@ class ControlClient:
                     return
 
     def _connect(self) -> None:
-        limit = time.monotonic() + self._timeout_s  # noqa: TID251
+        limit = time.monotonic() + self._timeout_s
         while not self._watch.connected:
             if error := self._watch.read():
                 raise error
@@ -254,7 +256,7 @@ class ControlClient:
                 f"no answer from {self.endpoint} to {type(envelope.message).__name__} in time; "
                 "it may still happen, asking again is safe"
             )
-        self._poller.poll(min(left, 60.0) * 1000)
+        self._poller.poll(int(min(left, 60.0) * 1000) + 1)
         self._watch.read()
 
     def _receive(self, call: str) -> Envelope | None:
@@ -283,4 +285,4 @@ class ControlClient:
 
 
 def _left(deadline: float | None) -> float:
-    return 60.0 if deadline is None else deadline - time.monotonic()  # noqa: TID251
+    return 60.0 if deadline is None else deadline - time.monotonic()

@@ -39,7 +39,7 @@ class ControlKeys:
 
 
 def control_keys(secret: str) -> ControlKeys:
-    """Both key pairs of `secret`; white space around it does not count. Raises UsageError if empty."""
+    """Both key pairs of `secret`, white space around it left out. Raises UsageError if empty."""
     text = secret.strip()
     if not text:
         raise UsageError("the control secret is empty; `hab sup secret generate` prints a new one")

@@ -14,7 +14,7 @@ from actors.messages.base import Event, Message
 
 
 class Request(Message, frozen=True):
-    """port/control → control: `session` asks for `message`, of `member` (a prefix; empty: of us)."""
+    """port/control → control: `session` asks `member` (a prefix; empty: us) for `message`."""
 
     id: str
     session: str
@@ -32,11 +32,17 @@ class RequestEnded(Message, frozen=True):
 
 
 class SessionEnded(Message, frozen=True):
-    """A client is gone. `calls` were still unanswered; `members` were asked to act for it."""
+    """A client is gone. `members` (prefixes) were asked to act for it.
+
+    From port/control, `session` is its id; to `host`, here or there, `<member>/<session>`.
+    """
 
     session: str
-    calls: tuple[str, ...] = ()
     members: tuple[str, ...] = ()
+
+
+class Resubscribe(Message, frozen=True):
+    """`control` to itself: time to ask gossip for the members again."""
 
 
 class QuerySessions(Message, frozen=True):
@@ -55,7 +61,7 @@ class QuerySupervisor(Message, frozen=True):
 
 
 class SupervisorInfo(Message, frozen=True):
-    """A supervisor as it describes itself. `started_wall` is Unix seconds, `uptime_s` whole seconds.
+    """A supervisor as it describes itself. `started_wall` Unix seconds, `uptime_s` whole seconds.
 
     Addresses are `HOST:PORT`, `listen_ctl` may be the path of a socket. `allow_actors` are the
     modules whose actor classes may be started here.

@@ -12,7 +12,7 @@ import msgspec
 
 from actors.messages.base import Address, Event, Message
 
-HostPhase: TypeAlias = Literal["PENDING_CREATION", "ALIVE", "RESTARTING", "PARKED", "DEAD"]
+HostPhase: TypeAlias = Literal["PENDING_CREATION", "ALIVE", "RESTARTING", "DEAD"]
 
 # ── from drivers ──
 
@@ -82,9 +82,10 @@ class UserActor(msgspec.Struct, frozen=True):
 
 
 class UserActors(Message, frozen=True):
-    """The user actors of one node, by name."""
+    """The user actors of `member`, by name."""
 
     actors: tuple[UserActor, ...] = ()
+    member: str = ""
 
 
 # ── between `host`, `host/<id>` and the control port ──
@@ -94,6 +95,16 @@ class KillHost(Message, frozen=True):
     """control → `host`: kill a user actor for good and free its name; → `Ok`."""
 
     name: str
+
+
+class OwnersLost(Message, frozen=True):
+    """`host` to itself: `member` has been out of reach for long; what it asked for ends here."""
+
+    member: str
+
+
+class HostSilent(Message, frozen=True):
+    """`host/<id>` to itself: its process should have connected by now."""
 
 
 class RunMethod(Message, frozen=True):

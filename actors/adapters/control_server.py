@@ -1,0 +1,381 @@
+"""The server of the control gateway: one thread that owns all its sockets.
+
+Requests become `Request`s to the actor `control`, with a ticket to `port/control`; whoever settles
+one answers this port. Actor hosts are clients too. Each second every client is sent an empty frame:
+with ROUTER_MANDATORY a client that is gone shows as unreachable, and its session ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+import threading
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import zmq
+
+from actors.adapters.control_frames import decode_frame, encode_frame, member_prefix
+from actors.adapters.control_sessions import OpenRequest, Session, SessionTable
+from actors.adapters.control_socket import Listener
+from actors.adapters.host_links import Answer, HostLinks
+from actors.control.admission import follows
+from actors.control.routes import route_of
+from actors.control.window import RequestWindow
+from actors.errors import WireError
+from actors.messages.base import Event, Message
+from actors.messages.control import (
+    ControlRefused,
+    QuerySessions,
+    Request,
+    RequestEnded,
+    SessionDropped,
+    SessionEnded,
+    Sessions,
+)
+from actors.messages.envelope import Envelope, Ticket
+from actors.messages.primitives import (
+    CreateActor,
+    HostBegin,
+    HostBroken,
+    HostHello,
+    HostLost,
+    HostOpen,
+    HostReady,
+    HostReturns,
+    RunMethod,
+)
+from actors.messages.runtime import CallFailed
+
+if TYPE_CHECKING:
+    from actors.runtime.world import World
+
+PORT: Final = "port/control"
+PULSE_S: Final = 1.0  # looks after sessions, reports what was refused
+RETRY_S: Final = 0.005  # between tries to send to a connection that had no room
+TURN: Final = 200  # frames read before what was queued here gets its turn
+
+_log = logging.getLogger(__name__)
+_Job: TypeAlias = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ControlOptions:
+    """Bounds of a gateway: of a frame, of sessions, of a session's open requests and its outbox."""
+
+    max_frame_bytes: int = 1 << 20
+    max_sessions: int = 256
+    max_open: int = 10_000
+    max_waiting: int = 1_000
+    heartbeat_s: float = 1.0
+
+
+class ControlServer:
+    """Listens at `endpoint` (`HOST:PORT` or a socket's path) for those who know `secret`.
+
+    Registers `port/control` with the world. Raises HostError where it cannot listen.
+    """
+
+    def __init__(
+        self, world: World, endpoint: str, secret: str, options: ControlOptions | None = None
+    ) -> None:
+        self._world = world
+        self._options = options = options or ControlOptions()
+        self._listener = Listener(endpoint, secret, options.max_frame_bytes, options.heartbeat_s)
+        self.endpoint = self._listener.endpoint
+        self._sessions = SessionTable(os.urandom(3).hex(), options.max_sessions, options.max_open)
+        self._window = RequestWindow()
+        self._hosts = HostLinks(self._send_host)
+        self._calls = 0
+        self._refused: Counter[str] = Counter()
+        self._jobs: deque[_Job] = deque()
+        self._woken = False
+        self._closed = False
+        self._wake_r, self._wake_w = socket.socketpair()
+        self._wake_r.setblocking(False)
+        self._wake_w.setblocking(False)
+        self._local = {"local"}  # sessions of this very process
+        world.register_port(PORT, lambda envelope: self._put(lambda: self._mail(envelope)))
+        self._thread = threading.Thread(target=self._run, name="control", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the gateway: no request is taken, sessions end without a word."""
+        if not self._closed:
+            self._put(self._stop)
+            self._thread.join()
+
+    # ── for a driver in this very process ──
+
+    def call(self, host: str, method: str, args: bytes, answer: Answer | None) -> None:
+        """Hand a call straight to an open host; `answer` is called on the gateway's thread."""
+        self._put(lambda: self._hosts.run(host, method, args, answer))
+
+    def is_open(self, host: str) -> bool:
+        """Whether `call` may be used for this host: its actor takes calls."""
+        return self._hosts.is_open(host)
+
+    # ── the thread ──
+
+    def _put(self, job: _Job) -> None:
+        self._jobs.append(job)
+        if not self._woken:
+            self._woken = True
+            with contextlib.suppress(OSError):  # full: it is awake; closed: nobody is left
+                self._wake_w.send(b"!")
+
+    def _stop(self) -> None:
+        self._closed = True
+
+    def _run(self) -> None:
+        router, zap = self._listener.router, self._listener.zap
+        poller = zmq.Poller()
+        poller.register(router, zmq.POLLIN)
+        poller.register(zap, zmq.POLLIN)
+        poller.register(self._wake_r.fileno(), zmq.POLLIN)
+        pulse_at = self._world.clock.now() + PULSE_S
+        while not self._closed:
+            left_s = max(0.0, pulse_at - self._world.clock.now())
+            wait_s = min(left_s, RETRY_S) if self._hosts.waiting else left_s
+            try:
+                ready = dict(poller.poll(int(wait_s * 1000) + 1))
+                self._turn(ready, zap, router)
+                if self._world.clock.now() >= pulse_at:
+                    pulse_at = self._world.clock.now() + PULSE_S
+                    self._pulse()
+            except Exception:  # noqa: BLE001 - see below
+                # A fault here must not cut every operator off: what raised is lost, alone.
+                _log.exception("the control gateway failed at one thing")
+        self._listener.close()
+        self._wake_r.close()
+        self._wake_w.close()
+
+    def _turn(
+        self, ready: dict[object, int], zap: zmq.Socket[bytes], router: zmq.Socket[bytes]
+    ) -> None:
+        if zap in ready and not self._listener.authenticate():
+            self._refused["secret"] += 1
+        if self._wake_r.fileno() in ready:
+            with contextlib.suppress(BlockingIOError):
+                self._wake_r.recv(4096)
+            self._woken = False
+        self._work()
+        if router in ready:
+            for _ in range(TURN):
+                try:
+                    frames = router.recv_multipart(zmq.DONTWAIT)
+                except zmq.Again:
+                    break
+                for frame in frames[1:]:
+                    self._frame(frames[0], frame)
+                if self._jobs:
+                    self._work()
+        self._hosts.flush()
+
+    def _work(self) -> None:
+        for _ in range(len(self._jobs)):
+            self._jobs.popleft()()
+        self._hosts.flush()
+
+    def _pulse(self) -> None:
+        for session in self._sessions.all():
+            self._flush(session)
+            if not session.waiting and not self._send_bytes(session, b""):
+                continue
+            if session.dropped:
+                self._emit(SessionDropped("frames", session.id, session.dropped))
+                session.dropped = 0
+        if failed := self._listener.refusals():
+            self._refused["handshake"] += failed
+        for host, count in sorted(self._hosts.take_dropped().items()):
+            self._emit(SessionDropped("requests", f"host/{host}", count))
+        for reason, count in sorted(self._refused.items()):
+            self._emit(ControlRefused(reason, count))
+        self._refused.clear()
+
+    def _emit(self, event: Event) -> None:
+        self._world.emit(PORT, event)
+
+    # ── from clients ──
+
+    def _frame(self, routing: bytes, data: bytes) -> None:
+        if not data:
+            return
+        try:
+            envelope = decode_frame(data)
+        except WireError as error:
+            self._refused[error.reason] += 1
+            return
+        session, over = self._sessions.arrive(routing)
+        if over is not None:
+            self._emit(SessionDropped("sessions", over.id, 1))
+            self._end(over)
+        match envelope.message:
+            case HostReturns(returns):
+                self._hosts.returned(session.host, routing, returns)
+            case HostHello() as hello:
+                if self._hosts.hello(hello, routing):
+                    session.host = hello.host
+                    self._world.tell(f"host/{hello.host}", hello, sender=PORT)
+            case HostReady(host=host) | HostBroken(host=host) if host == session.host:
+                self._world.tell(f"host/{host}", envelope.message, sender=PORT)
+            case RequestEnded(call):
+                self._abandon(session, call)
+            case _:
+                self._request(session, envelope)
+
+    def _request(self, session: Session, envelope: Envelope) -> None:
+        message, request_id = envelope.message, envelope.id
+        route = route_of(message)
+        member, path = member_prefix(envelope)
+        if route is None or path != "control":
+            self._refused["request"] += 1
+        writes = route is not None and route.writes
+        self._calls += 1
+        call = f"{session.id}/{self._calls}"
+        request = OpenRequest(
+            call, request_id, session.id, envelope.trace or request_id, follows(message), writes
+        )
+        if writes and request_id:
+            known = self._window.begin(request_id, call, self._world.clock.now())
+            if isinstance(known, str) and self._sessions.move(known, session):
+                return
+            if isinstance(known, Message):
+                self._send(session, request_id, known, more=False)
+                return
+        if member and isinstance(message, CreateActor):
+            session.members.add(member)
+        ticket = None
+        if request_id:  # without one the client wants no answer
+            ticket = Ticket(PORT, call)
+            if (over := self._sessions.add(session, request)) is not None:
+                self._give_up(session, over)
+        self._world.tell(
+            "control",
+            Request(request_id, session.id, message, member),
+            sender=PORT,
+            ticket=ticket,
+            trace=request.trace,
+        )
+
+    def _give_up(self, session: Session, request: OpenRequest) -> None:
+        """Too many are open: the oldest hears that it may have happened."""
+        self._emit(SessionDropped("requests", session.id, 1))
+        text = f"{self._options.max_open} requests are open; the oldest was dropped"
+        failed = CallFailed("ActorUnavailableError", text)
+        self._send(session, request.request_id, failed, more=False)
+        self._ended(request)
+
+    def _abandon(self, session: Session, request_id: str) -> None:
+        for request in list(session.open.values()):
+            if request.request_id == request_id and not request.writes:
+                self._sessions.close(request.call)
+                self._ended(request)
+
+    def _ended(self, request: OpenRequest) -> None:
+        if request.follows:
+            self._world.tell("control", RequestEnded(request.call), sender=PORT)
+
+    def _end(self, session: Session) -> None:
+        """A client is gone. Its commands go on; what only it wanted to know stops."""
+        for request in self._sessions.end(session):
+            self._ended(request)
+        if not session.host:
+            gone = SessionEnded(session.id, tuple(sorted(session.members)))
+            self._world.tell("control", gone, sender=PORT)
+
+    # ── from actors ──
+
+    def _mail(self, envelope: Envelope) -> None:
+        match envelope.message:
+            case RunMethod(host, method, args):
+                answer = None
+                if envelope.ticket is not None:
+                    answer = self._answer_of(envelope)
+                self._hosts.run(host, method, args, answer)
+            case HostBegin(host=host) as begin:
+                self._hosts.tell(host, begin)
+            case HostOpen(host):
+                self._hosts.open(host)
+            case HostLost() as lost:
+                self._hosts.lost(lost)
+            case QuerySessions():
+                living = (*sorted(self._local), *(s.id for s in self._sessions.all()))
+                self._world.answer(envelope, Sessions(self._world.member, living))
+            case answer_message if envelope.answers:
+                self._answer(envelope.answers, answer_message, envelope.more)
+            case _:
+                _log.warning("nobody waits for %r", envelope)
+
+    def _answer_of(self, envelope: Envelope) -> Answer:
+        ticket = envelope.ticket
+        if ticket is not None and ticket.address == PORT:
+            call = ticket.call
+            return lambda message: self._answer(call, message, more=False)
+        return lambda message: self._world.answer(envelope, message)
+
+    def _answer(self, call: str, message: Message, more: bool) -> None:
+        request = self._sessions.find(call)
+        if request is None:
+            return  # its asker is gone
+        if not more:
+            self._sessions.close(call)
+            if request.writes:
+                self._window.settle(request.request_id, message)
+        if (session := self._sessions.by_id(request.session)) is not None:
+            self._send(session, request.request_id, message, more=more)
+
+    # ── to clients ──
+
+    def _send(self, session: Session, request_id: str, message: Message, *, more: bool) -> None:
+        envelope = Envelope("/", PORT, message, answers=request_id, more=more)
+        try:
+            data = encode_frame(envelope, self._world.member)
+        except WireError as error:
+            failed = CallFailed("Refused", f"the answer cannot be sent: {error}", error.reason)
+            data = encode_frame(Envelope("/", PORT, failed, answers=request_id), self._world.member)
+        self._flush(session)
+        if not session.waiting:
+            self._send_bytes(session, data)
+            return
+        session.waiting.append(data)
+        if len(session.waiting) > self._options.max_waiting:
+            del session.waiting[0]
+            session.dropped += 1
+
+    def _flush(self, session: Session) -> None:
+        waiting, session.waiting = session.waiting, []
+        for position, data in enumerate(waiting):
+            if not self._send_bytes(session, data):
+                return
+            if session.waiting:  # no room for this one, so none for the rest
+                session.waiting += waiting[position + 1 :]
+                return
+
+    def _send_bytes(self, session: Session, data: bytes) -> bool:
+        """Send or keep for later; False if the client is gone (its session has ended)."""
+        try:
+            self._listener.router.send_multipart([session.routing, data], zmq.DONTWAIT)
+        except zmq.Again:
+            if data:
+                session.waiting.append(data)
+        except zmq.ZMQError as error:
+            if error.errno != zmq.EHOSTUNREACH:
+                raise
+            self._end(session)
+            return False
+        return True
+
+    def _send_host(self, routing: bytes, message: Message) -> bool:
+        data = encode_frame(Envelope("/", PORT, message), self._world.member)
+        try:
+            self._listener.router.send_multipart([routing, data], zmq.DONTWAIT)
+        except zmq.ZMQError as error:
+            if error.errno not in (zmq.EAGAIN, zmq.EHOSTUNREACH):
+                raise
+            return False
+        return True

@@ -1,0 +1,164 @@
+"""The connections of actor hosts, and the calls that are on their way in them.
+
+Used by the control gateway's thread alone. A call that was handed over is open until its answer
+comes or the host is declared lost; a host whose connection broke keeps its open calls and what
+waits for it, for it may connect again (a stopped process does, once it goes on).
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from actors.messages.base import Message
+from actors.messages.primitives import (
+    HostCall,
+    HostCalls,
+    HostHello,
+    HostLost,
+    HostReturn,
+    MethodReturned,
+)
+from actors.messages.runtime import CallFailed
+
+MAX_CALLS: Final = 100_000  # calls open or waiting for one host; the caller of the next is refused
+BATCH: Final = 50  # calls in a frame when they queue
+BATCH_BYTES: Final = 1 << 18  # so that a batch is far from the limit of a frame
+
+Answer: TypeAlias = Callable[[Message], None]
+SendFrame: TypeAlias = Callable[[bytes, Message], bool]  # (routing id, message) → whether it left
+
+
+@dataclass(slots=True)
+class _Link:
+    instance: int = -1
+    routing: bytes = b""
+    is_open: bool = False
+    answers: dict[int, Answer] = field(default_factory=dict)
+    outbox: deque[HostCall | Message] = field(default_factory=deque)
+
+
+class HostLinks:
+    """Hosts by name. `send` hands a message to the socket."""
+
+    def __init__(self, send: SendFrame) -> None:
+        self._send = send
+        self._links: dict[str, _Link] = {}
+        # Numbers of an earlier life of this gateway must not answer calls of this one.
+        self._number = int.from_bytes(os.urandom(5)) << 20
+        self._waiting: set[str] = set()
+        self._dropped: Counter[str] = Counter()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether anything could not be sent yet."""
+        return bool(self._waiting)
+
+    def hello(self, message: HostHello, routing: bytes) -> bool:
+        """A host has connected; False if a newer life of it is there already."""
+        link = self._links.setdefault(message.host, _Link())
+        if message.instance < link.instance:
+            return False
+        link.instance, link.routing = message.instance, routing
+        self.flush(message.host)
+        return True
+
+    def is_open(self, host: str) -> bool:
+        """Whether calls may be handed over without asking its actor."""
+        link = self._links.get(host)
+        return link is not None and link.is_open
+
+    def open(self, host: str) -> None:
+        """Its actor says that it takes calls."""
+        if link := self._links.get(host):
+            link.is_open = True
+
+    def tell(self, host: str, message: Message) -> None:
+        """Send the host something that is not a call."""
+        if link := self._links.get(host):
+            link.outbox.append(message)
+            self.flush(host)
+
+    def run(self, host: str, method: str, args: bytes, answer: Answer | None) -> None:
+        """Queue a call; `flush` sends it. The answer, or why there is none, goes to `answer`."""
+        link = self._links.get(host)
+        if link is None or len(link.answers) + len(link.outbox) >= MAX_CALLS:
+            if answer is None:
+                self._dropped[host] += 1
+            else:
+                reason = "is not connected" if link is None else f"has {MAX_CALLS} open calls"
+                answer(CallFailed("ActorUnavailableError", f"host/{host} {reason}"))
+            return
+        number = 0
+        if answer is not None:
+            self._number = number = self._number + 1
+            link.answers[number] = answer
+        link.outbox.append(HostCall(number, method, args))
+        self._waiting.add(host)
+
+    def take_dropped(self) -> dict[str, int]:
+        """How many calls that want no answer were dropped since the last time, by host."""
+        dropped, self._dropped = self._dropped, Counter()
+        return dict(dropped)
+
+    def flush(self, host: str = "") -> None:
+        """Send what waits for one host, or for all."""
+        for name in [host] if host else sorted(self._waiting):
+            link = self._links.get(name)
+            while link is not None and link.outbox and link.routing:
+                message, count = _next(link.outbox)
+                if not self._send(link.routing, message):
+                    break
+                for _ in range(count):
+                    link.outbox.popleft()
+            if link is None or not link.outbox:
+                self._waiting.discard(name)
+            else:
+                self._waiting.add(name)
+
+    def returned(self, host: str, routing: bytes, returns: tuple[HostReturn, ...]) -> None:
+        """Answers came; those nobody waits for (of an earlier life) are dropped."""
+        link = self._links.get(host)
+        if link is None or link.routing != routing:
+            return
+        for one in returns:
+            answer = link.answers.pop(one.number, None)
+            if answer is None:
+                continue
+            if one.error:
+                answer(CallFailed("ActorTaskError", one.error, traceback=one.traceback))
+            else:
+                answer(MethodReturned(one.value))
+
+    def lost(self, message: HostLost) -> None:
+        """Its actor says that the process is gone: its open calls will hear nothing else."""
+        link = self._links.get(message.host)
+        if link is None:
+            return
+        answers = link.answers
+        # The instance stays, so that a late word of the lost life is known for what it is.
+        self._links[message.host] = _Link(instance=link.instance + 1)
+        if message.kind == "ActorDiedError":
+            del self._links[message.host]
+        self._waiting.discard(message.host)
+        failed = CallFailed(message.kind, message.text)
+        for answer in answers.values():
+            answer(failed)
+
+
+def _next(outbox: deque[HostCall | Message]) -> tuple[Message, int]:
+    """The next frame's message, and how many entries it takes: calls in a row go together."""
+    first = outbox[0]
+    if isinstance(first, Message):
+        return first, 1
+    calls: list[HostCall] = []
+    size = 0
+    for entry in outbox:
+        if isinstance(entry, Message) or len(calls) >= BATCH or size > BATCH_BYTES:
+            break
+        calls.append(entry)
+        size += len(entry.args)
+    return HostCalls(tuple(calls)), len(calls)
