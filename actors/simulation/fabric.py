@@ -9,6 +9,7 @@ The verbs are turmoil's: partition, repair, hold, release.
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -89,7 +90,7 @@ class Fabric:
         self.sent_bytes = 0
         self._links: dict[tuple[str, str], Link] = {}
         self._listeners: dict[str, Listener] = {}
-        self._cut: set[tuple[str, str]] = set()
+        self._cut: Counter[tuple[str, str]] = Counter()  # by how many faults
         self._qualities: dict[tuple[str, str], LinkQuality] = {}
         self.names: dict[str, str] = {}  # host:port → address, as a name server would say
 
@@ -172,23 +173,29 @@ class Fabric:
 
     def partition(self, one: Iterable[str], other: Iterable[str], *, one_way: bool = False) -> None:
         """Cut the links from `one` side to the `other`, and back unless `one_way`."""
-        ones, others = list(one), list(other)
-        pairs = [(a, b) for a in ones for b in others if a != b]
-        if not one_way:
-            pairs += [(b, a) for a, b in pairs]
+        pairs = _pairs(one, other, one_way=one_way)
         self._cut.update(pairs)
         for pair in pairs:
             if (link := self._links.get(pair)) is not None:
                 link.cut = True
                 self._disconnect(link, "no heartbeat", HEARTBEAT_S)
 
-    def repair(self, one: Iterable[str], other: Iterable[str]) -> None:
-        """Undo `partition` between the two sides, both ways."""
-        ones, others = list(one), list(other)
-        for a, b in [(a, b) for a in ones for b in others] + [(b, a) for a in ones for b in others]:
-            self._cut.discard((a, b))
-            if (link := self._links.get((a, b))) is not None:
-                link.cut = False
+    def repair(self, one: Iterable[str], other: Iterable[str], *, one_way: bool = False) -> None:
+        """Undo one `partition` of the same arguments; a link cut by others too stays cut."""
+        for pair in _pairs(one, other, one_way=one_way):
+            self._cut[pair] -= 1
+            if self._cut[pair] <= 0:
+                del self._cut[pair]
+                if (link := self._links.get(pair)) is not None:
+                    link.cut = False
+
+    def degrade(self, source: str, address: str, quality: LinkQuality | None) -> None:
+        """Treat frames of one link differently from now on; None: as all others."""
+        if quality is None:
+            self._qualities.pop((source, address), None)
+        else:
+            self._qualities[source, address] = quality
+        self._link(source, address).quality = quality or self.quality
 
     def hold(self, source: str, address: str) -> None:
         """Stall the link: frames wait."""
@@ -208,11 +215,6 @@ class Fabric:
         """Break the connection: what is under way is lost, both ends hear of it."""
         for pair in ((source, address), (address, source)):
             self._disconnect(self._link(*pair), "connection reset", 0.001)
-
-    def degrade(self, source: str, address: str, quality: LinkQuality) -> None:
-        """Treat frames of one link differently from now on."""
-        self._qualities[source, address] = quality
-        self._link(source, address).quality = quality
 
     def heal(self) -> None:
         """Undo every fault; all links are as `quality` says, which may have been changed."""
@@ -251,3 +253,9 @@ class Fabric:
                 late = delay_s * (1 + self._draw.random())
                 call: Callable[[], None] = partial(listener.closed, there, reason)
                 self._scheduler.at(self._scheduler.now + int(late * SECOND), listener.life, call)
+
+
+def _pairs(one: Iterable[str], other: Iterable[str], *, one_way: bool) -> list[tuple[str, str]]:
+    others = list(other)
+    pairs = [(a, b) for a in one for b in others if a != b]
+    return pairs if one_way else pairs + [(b, a) for a, b in pairs]
