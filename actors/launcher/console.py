@@ -63,7 +63,7 @@ class Console:
                 written = self._write(batch)
             except OSError:
                 self._closed = True  # nobody reads any more
-                self.dropped += len(self._lines)
+                self.dropped += batch.count(b"\n") + len(self._lines)
                 self._lines.clear()
                 self._size = 0
                 return

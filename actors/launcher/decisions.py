@@ -62,10 +62,10 @@ from actors.launcher.vocabulary import (
 )
 
 NEVER: Final = float("inf")
-SUPERVISOR_S: Final = 17.0  # for the supervisor to stop services with their own signals and hooks
-SUPERVISOR_TERM_S: Final = 1.5  # from its TERM to its KILL
-SERVICES_BY_S: Final = 27.0  # after TERM to the launcher, every group gets its KILL by then
-END_S: Final = 28.5  # … and here it ends, so that 30 s hold on a slow machine too
+END_S: Final = 28.5  # from TERM to the end at the latest, so that 30 s hold on a slow machine too
+SUPERVISOR_TERM: Final = 0.60  # of that: the supervisor stops services with their signals and hooks
+SUPERVISOR_KILL: Final = 0.65  # … it gets KILL; services have the usual 8 s from here
+SERVICES_KILL: Final = 0.95  # … every group has had its KILL
 EXITS_MAX: Final = 4096  # ends remembered; a supervisor has about a thousand services
 FAREWELL: Final = "Hasta la vista, services."
 
@@ -74,28 +74,29 @@ FAREWELL: Final = "Hasta la vista, services."
 class Ending:
     """The launcher is on its way out, first `supervisor`, then `services`.
 
-    `term_at_s` and `kill_at_s` are for the supervisor, `by_s` for the launcher itself.
+    `term_at_s` and `kill_at_s` are for the supervisor, `services_by_s` for the groups, at `by_s`
+    the launcher gives up waiting.
     """
 
     code: int
     stage: Literal["supervisor", "services", "over"]
-    begun_s: float
+    services_by_s: float = NEVER
+    by_s: float = NEVER
     term_at_s: float = NEVER
     kill_at_s: float = NEVER
-
-    @property
-    def by_s(self) -> float:
-        """When the launcher gives up waiting."""
-        return self.begun_s + END_S
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """All the launcher knows: key → live group, key → last end, the supervisor, its own end."""
+    """All the launcher knows: key → live group, key → last end, the supervisor, its own end.
+
+    `connect_timeout_s` is for a supervisor to register, `end_s` from TERM to the launcher's end.
+    """
 
     pid: int
     boot_id: str
     connect_timeout_s: float = CONNECT_TIMEOUT_S
+    end_s: float = END_S
     groups: Mapping[str, Group] = field(default_factory=dict)
     exits: Mapping[str, Exited] = field(default_factory=dict)
     supervisor: Supervisor = field(default_factory=Supervisor)
@@ -360,12 +361,12 @@ def _judge(state: State, verdict: Verdict, now: float) -> Decision:
             return state, []
         case "stopped" | "failed":
             code = 0 if verdict == "stopped" else EXIT_FAILED
-            state = replace(state, ending=Ending(code, "supervisor", now))
+            state = replace(state, ending=_ending(state, code, now))
             state, actions = _end_services(state, now)
             return state, [Notify("STOPPING=1"), *actions]
         case "hopeless":
             # A supervisor that cannot even start is no reason to end healthy services.
-            ending = Ending(1, "over", now)
+            ending = Ending(1, "over")
             left = ", ".join(sorted(state.groups))
             said: list[Action] = (
                 [Say(f"Left running for the next launcher: {left}")] if left else []
@@ -378,18 +379,22 @@ def _judge(state: State, verdict: Verdict, now: float) -> Decision:
 # ── the end ──
 
 
+def _ending(state: State, code: int, now: float) -> Ending:
+    return Ending(
+        code=code,
+        stage="supervisor",
+        term_at_s=now + state.end_s * SUPERVISOR_TERM,
+        kill_at_s=now + state.end_s * SUPERVISOR_KILL,
+        services_by_s=now + state.end_s * SERVICES_KILL,
+        by_s=now + state.end_s,
+    )
+
+
 def _terminate(state: State, now: float) -> Decision:
     if state.ending is not None:
         return state, []
     supervisor = state.supervisor
-    ending = Ending(
-        code=0,
-        stage="supervisor",
-        begun_s=now,
-        term_at_s=now + SUPERVISOR_S,
-        kill_at_s=now + SUPERVISOR_S + SUPERVISOR_TERM_S,
-    )
-    state = replace(state, ending=ending)
+    state = replace(state, ending=_ending(state, 0, now))
     said: list[Action] = [Notify("STOPPING=1"), Say("Stopping the supervisor and its services")]
     if supervisor.phase == "up":
         return state, [*said, Tell(StopRequest("terminate"))]
@@ -404,7 +409,7 @@ def _end_services(state: State, now: float) -> Decision:
     assert state.ending is not None
     if state.ending.stage != "supervisor":
         return state, []
-    limit = state.ending.begun_s + SERVICES_BY_S
+    limit = state.ending.services_by_s
     gone = replace(state.supervisor, phase="gone", pid=0, start_at_s=NEVER, kill_at_s=NEVER)
     ending = replace(state.ending, stage="services", term_at_s=NEVER, kill_at_s=NEVER)
     state = replace(state, ending=ending, supervisor=gone)

@@ -69,6 +69,7 @@ from actors.launcher.vocabulary import (
 SUPERVISOR: Final = "supervisor"  # its key in the process table
 WATCHFUL_S: Final = 0.1  # with a leader-role group: the selector's clock stands still in suspend
 LAZY_S: Final = 30.0
+NEVER: Final = float("inf")
 _REQUESTS: Final = (Hello, Ready, Start, Stop, List, Own, OwnerDied, Renew)
 _SIGNALS: Final[dict[int, Terminate | Restart]] = {
     signal.SIGTERM: Terminate(),
@@ -117,7 +118,7 @@ class Loop:
         self._stdout_watched = -1
         self._signals, self._signals_in = socket.socketpair()
         self._said_trouble = ""
-        self._alive_s = 0.0
+        self._alive_s = boottime() if outside.manager.watchdog_s != NEVER else NEVER
 
     def run(self) -> int:
         """The launcher's life; returns its exit code."""

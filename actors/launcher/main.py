@@ -14,7 +14,7 @@ from typing import Final, NoReturn
 
 from actors.launcher import lock, process
 from actors.launcher.console import OWN, Console
-from actors.launcher.decisions import State
+from actors.launcher.decisions import END_S, State
 from actors.launcher.identity import boot_id
 from actors.launcher.logs import Logs, Rotation
 from actors.launcher.loop import Loop, Outside
@@ -45,6 +45,7 @@ class LauncherOptions:
     log_size_bytes: int = ROTATION.size_bytes
     log_keep: int = ROTATION.keep
     connect_timeout_s: float = CONNECT_TIMEOUT_S
+    end_s: float = END_S
 
 
 def run(options: LauncherOptions) -> int:
@@ -69,8 +70,9 @@ def run(options: LauncherOptions) -> int:
         manager=ServiceManager(env),
         files_soft=process.raise_file_limit(),
     )
+    state = State(os.getpid(), boot, options.connect_timeout_s, options.end_s)
     try:
-        return Loop(State(os.getpid(), boot, options.connect_timeout_s), outside).run()
+        return Loop(state, outside).run()
     finally:
         os.close(lock_fd)
 

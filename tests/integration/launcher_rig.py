@@ -46,7 +46,7 @@ class Rig:
         self.launcher: subprocess.Popen[bytes] | None = None
         self.pids: set[tuple[int, int]] = set()
 
-    def start(self, **options: object) -> subprocess.Popen[bytes]:
+    def start(self, stdout: int = -1, **options: object) -> subprocess.Popen[bytes]:
         told = {
             "state_dir": str(self.root),
             "argv": [sys.executable, str(SUPERVISOR), str(self.root)],
@@ -59,7 +59,7 @@ class Rig:
                 env=env,
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
-                stdout=out,
+                stdout=out if stdout < 0 else stdout,
                 stderr=out,
             )
         return self.launcher

@@ -27,7 +27,7 @@ def main(directory: Path) -> None:
     hello(fd)
     link = Link(socket.socket(fileno=fd))
     link.send(protocol.Ready("serving"))
-    names = {**vars(protocol), "exit": os._exit, "time": time, "os": os}
+    names = {**vars(protocol), "exit": os._exit, "time": time, "os": os, "link": link}
     while not link.closed:
         for order in sorted(directory.glob("*.do"), key=lambda path: int(path.stem)):
             text = order.read_text()

@@ -1,0 +1,91 @@
+from pathlib import Path
+
+import pytest
+
+from actors.launcher.table import HISTORY_MAX, Entry, ProcessTable
+
+ENTRY = Entry("service:a", 100, 7, 1.5, owner="service/a", prefix="a.default", argv=("x", "y"))
+
+
+def table(path: Path, boot: str = "boot") -> ProcessTable:
+    return ProcessTable(str(path), boot)
+
+
+def test_what_began_and_did_not_end_is_there_for_the_next_launcher(tmp_path: Path) -> None:
+    first = table(tmp_path / "t")
+    first.begin(ENTRY)
+    first.begin(Entry("service:b", 101, 8, 2.0))
+    first.record("service:a", "other", True)
+    first.forget("service:b")
+    second = table(tmp_path / "t")  # the first was killed: never closed
+    assert list(second.entries) == ["service:a"]
+    found = second.entries["service:a"]
+    assert (found.owner, found.leader, found.argv) == ("other", True, ("x", "y"))
+    assert second.skipped == 0
+
+
+def test_a_table_of_another_boot_is_empty(tmp_path: Path) -> None:
+    table(tmp_path / "t").begin(ENTRY)
+    assert table(tmp_path / "t", "other").entries == {}
+
+
+def test_no_content_prevents_a_start_or_invents_a_process(tmp_path: Path) -> None:
+    path = tmp_path / "t"
+    first = table(path)
+    first.begin(ENTRY)
+    good = path.read_bytes()
+    for at in range(len(good)):
+        path.write_bytes(good[:at])
+        assert set(table(path).entries) <= {"service:a"}
+        path.write_bytes(good[:at] + bytes([good[at] ^ 0x40]) + good[at + 1 :])
+        damaged = table(path).entries
+        assert damaged in ({}, {"service:a": ENTRY})
+    for junk in (b"", b"\0" * 5000, b"[" * 90_000, b"00000000 {}\n"):
+        path.write_bytes(junk)
+        assert table(path).entries == {}
+
+
+def test_a_damaged_line_costs_its_process_alone(tmp_path: Path) -> None:
+    path = tmp_path / "t"
+    first = table(path)
+    for number in range(3):
+        first.begin(Entry(f"service:{number}", 100 + number, 7, 0.0))
+    lines = path.read_bytes().split(b"\n")
+    lines[2] = lines[2][:40]
+    path.write_bytes(b"\n".join(lines))
+    again = table(path)
+    assert sorted(again.entries) == ["service:0", "service:2"]
+    assert again.skipped == 1
+
+
+def test_the_journal_stays_short(tmp_path: Path) -> None:
+    path = tmp_path / "t"
+    journal = table(path)
+    journal.begin(ENTRY)
+    for _ in range(3 * HISTORY_MAX):
+        journal.begin(Entry("hook:a:health-check:1", 200, 9, 0.0))
+        journal.forget("hook:a:health-check:1")
+    assert path.read_bytes().count(b"\n") < HISTORY_MAX + 10
+    assert list(table(path).entries) == ["service:a"]
+
+
+def test_nothing_is_left_when_nothing_runs(tmp_path: Path) -> None:
+    journal = table(tmp_path / "t")
+    journal.begin(ENTRY)
+    journal.forget("service:a")
+    journal.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_trouble_until_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = table(tmp_path / "t")
+    journal._path = str(tmp_path / "gone" / "t")
+    journal.trouble = "short write"
+    journal.begin(ENTRY)
+    assert journal.trouble
+    journal._path = str(tmp_path / "t")
+    journal.record("service:a", "x", False)
+    assert journal.trouble == ""
+    assert table(tmp_path / "t").entries["service:a"].owner == "x"
