@@ -73,6 +73,7 @@ class NetworkWorld(Protocol):
     """What the network asks of the runtime (`actors.runtime.world.World` has it)."""
 
     member: MemberId
+    ring_id: str
 
     def deliver(self, envelope: Envelope) -> None:
         """Hand over an admitted frame."""
@@ -269,7 +270,7 @@ class ZmqNetwork:
     def _told(self, message: Message, now: float) -> None:
         match message:
             case RingChosen(ring_id):
-                self._ring = ring_id
+                self._ring = self._world.ring_id = ring_id
                 self._gate = Gate(self._world.member, ring_id, self._door)
                 self._tell_keys()
             case Route(member, address, keys):
@@ -282,9 +283,8 @@ class ZmqNetwork:
                 if known != keys:
                     self._turn_key()
             case Unroute(member):
-                if (peer := self._peers.get(member)) is not None:
-                    self._give_up(peer, peer.outbox.clear(), "its member was withdrawn")
-                    self._forget(peer)
+                if member in self._peers:
+                    self._withdraw(self._peers[member])
                 self._ways.forget(member)
                 self._turn_key()
             case Dial(seed, inner):
@@ -344,6 +344,10 @@ class ZmqNetwork:
         elif not peer.reported:
             peer.reported = True
             self._tell_gossip(LinkClosed(peer.name, reason))
+
+    def _withdraw(self, peer: Peer) -> None:
+        self._give_up(peer, peer.outbox.clear(), "its member was withdrawn")
+        self._forget(peer)
 
     def _forget(self, peer: Peer) -> None:
         peer.outbox.clear()

@@ -68,7 +68,7 @@ class ControlActor(Actor):
 
     lane: ClassVar[Lane] = "urgent"  # so that an operator gets through to a busy node
 
-    def __init__(self, context: Context, *, keyed: bool = False) -> None:
+    def __init__(self, context: Context, keyed: bool = False) -> None:
         super().__init__(context)
         self._ring = Ring(context.member, keyed=keyed)
         self._following: dict[str, str] = {}  # call → who answers it until its asker is gone

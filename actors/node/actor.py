@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from actors.effects import Effect, Emit, Reply, Send, Spawn
 from actors.messages.base import Message
 from actors.messages.control import QuerySupervisor, StopSupervisor, SupervisorInfo
+from actors.messages.files import DirectoryListed
 from actors.messages.node import EndingOverdue, EndProcess, SupervisorStarted
 from actors.messages.process import LauncherLost, SupervisorStop
-from actors.messages.ring import SelfDeparted, Subscribe
+from actors.messages.ring import SeedsChanged, SelfDeparted, Subscribe
 from actors.messages.runtime import CallFailed, Ok
+from actors.node import peerfile
 from actors.node.lifecycle import Ending, begin, go_on
 from actors.runtime.actor import Context
 from actors.runtime.guardian import Guardian
@@ -35,6 +37,7 @@ class Identity:
     permanent: bool = False
     allow_actors: tuple[str, ...] = ()
     previous: str = ""
+    peer_watch_file: str = ""
 
 
 class NodeActor(Guardian):
@@ -45,18 +48,24 @@ class NodeActor(Guardian):
         self._identity = identity
         self._ending = Ending()
         self._started_wall = context.wall()
+        self._seeds: SeedsChanged | None = None  # what the peer watch file says
 
     def started(self) -> list[Effect]:
         """Say so, start the children, follow the members."""
         who = self._identity
         said = SupervisorStarted(who.version, who.pid, who.launcher_pid, who.previous)
-        return [Emit(said), *super().started(), Send("gossip", Subscribe())]
+        effects = [Emit(said), *super().started(), Send("gossip", Subscribe())]
+        if who.peer_watch_file:
+            effects.append(Send("port/files", peerfile.watch(who.peer_watch_file)))
+        return effects
 
     def step(self, message: Message) -> list[Effect]:
-        """Repeat the subscription with the announcements; all else by kind."""
+        """Tell gossip again, with the announcements, what a new instance of it must know."""
         effects = super().step(message)
         if isinstance(message, Reannounce):
             effects.append(Send("gossip", Subscribe()))
+            if self._seeds is not None:
+                effects.append(Send("gossip", self._seeds))
         return effects
 
     def other(self, message: Message) -> list[Effect]:
@@ -79,6 +88,12 @@ class NodeActor(Guardian):
                 return self._decide(*go_on(self._ending, stage))
             case Ok() | CallFailed():
                 return []
+            case DirectoryListed():
+                seeds = peerfile.seeds(self._identity.peer_watch_file, message)
+                if seeds is None:
+                    return []
+                self._seeds = SeedsChanged(seeds)
+                return [Send("gossip", self._seeds)]
             case QuerySupervisor():
                 return [Reply(self._describe())]
             case _:

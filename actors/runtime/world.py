@@ -52,6 +52,7 @@ class World:
         store: Store,
         network: Network | None = None,
         events: EventSink | None = None,
+        hlc: Hlc | None = None,
         on_failure: Callable[[BaseException, str], None] | None = None,
     ) -> None:
         self.member = member
@@ -71,7 +72,7 @@ class World:
         self._ports: dict[str, Handler] = {}
         self._calls: dict[str, Handler] = {}
         self._numbers = count(1)
-        self._hlc = Hlc()
+        self._hlc = hlc or Hlc()
         self._on_failure = on_failure
 
     # ── time and events ──

@@ -1,0 +1,191 @@
+"""The supervisor process: the adapters, the world they make, and the node in it.
+
+Started by the launcher with its options in the environment. It says hello to the launcher before
+anything heavy is imported, opens its sockets, starts the node, and ends with the code the node
+decides: 84 done, 86 departed, anything else is started again by the launcher.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import secrets
+import signal
+import sys
+import threading
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+
+from actors.launcher.link import hello
+from actors.launcher.protocol import ENV_FD
+from actors.node.options import ENVIRONMENT_NAME, SupervisorOptions, from_json
+
+if TYPE_CHECKING:
+    from actors.adapters.eventlog import SqliteEventLog
+    from actors.adapters.keys import RingKeys
+    from actors.messages.envelope import Envelope
+    from actors.runtime.world import World
+
+EXIT_BROKEN: Final = 1  # started again, after the launcher's pause
+EXIT_NO_RETRY: Final = 86  # a start that cannot succeed by trying again
+WELCOME_S: Final = 5.0  # the launcher answers at once, unless the machine is very busy
+FLUSH_S: Final = 2.0  # how long the last events may take to reach the disk
+
+_log = logging.getLogger("hab-sup")
+
+
+def main() -> int:
+    """Run the supervisor process; the exit code."""
+    options = from_json(os.environ[ENVIRONMENT_NAME])
+    fd = int(os.environ[ENV_FD])
+    hello(fd)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the launcher's to hear
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    logging.basicConfig(
+        stream=sys.stdout,
+        level=logging.INFO if options.verbose else logging.WARNING,
+        format="hab-sup(MR): %(message)s",
+    )
+    from actors.errors import CryptoError, HabError, UsageError
+
+    try:
+        return Supervisor(options, fd).run()
+    except (CryptoError, UsageError) as error:
+        _log.error("Unable to start the supervisor: %s", error)
+        return EXIT_NO_RETRY
+    except HabError as error:
+        _log.error("Unable to start the supervisor: %s", error)
+        return EXIT_BROKEN
+
+
+class Closes(Protocol):
+    """An adapter: it holds threads, sockets or files until it is closed."""
+
+    def close(self) -> None:
+        """Let go of everything."""
+
+
+_Adapter = TypeVar("_Adapter", bound=Closes)
+
+
+class Supervisor:
+    """One supervisor process's adapters, opened in order and closed in reverse."""
+
+    def __init__(self, options: SupervisorOptions, fd: int) -> None:
+        self._options = options
+        self._fd = fd
+        self._ends: SimpleQueue[tuple[int, str]] = SimpleQueue()
+        self._open = contextlib.ExitStack()
+
+    def run(self) -> int:
+        """Open everything, start the node, wait for its word; the exit code."""
+        with self._open:
+            world, log = self._world()
+            self._adapters(world)
+            code, reason = self._ends.get()
+            _log.warning("supervisor process ends with code %s: %s", code, reason)
+            _flush(log)
+        return code
+
+    # ── opening ──
+
+    def _world(self) -> tuple[World, SqliteEventLog]:
+        from actors.adapters.clock import SystemClock
+        from actors.adapters.dispatcher import ThreadDispatcher
+        from actors.adapters.eventlog import SqliteEventLog
+        from actors.adapters.eventport import EventPort
+        from actors.adapters.facts import read_or_create_member_id
+        from actors.adapters.store import FileStore
+        from actors.adapters.timers import ThreadTimers
+        from actors.runtime.hlc import Hlc
+        from actors.runtime.world import World
+
+        state = self._options.layout.supervisor
+        member = read_or_create_member_id(state / "MEMBER_ID")
+        clock, hlc = SystemClock(), Hlc()
+        store = self._closing(FileStore(state))
+        log = self._closing(
+            SqliteEventLog(state / "events.db", member, clock, lambda: hlc.tick(clock.wall()))
+        )
+        hlc.merge(log.last_hlc, clock.wall())
+        world = World(
+            member=member,
+            boot=str(log.boot),
+            seed=secrets.token_hex(16),
+            clock=clock,
+            timers=self._closing(ThreadTimers(clock)),
+            dispatcher=self._closing(ThreadDispatcher()),
+            store=store,
+            events=log,
+            hlc=hlc,
+        )
+        self._closing(EventPort(log, world))
+        return world, log
+
+    def _adapters(self, world: World) -> None:
+        from actors.adapters import facts
+        from actors.adapters.control_keys import read_or_create_secret
+        from actors.adapters.control_server import ControlServer
+        from actors.adapters.files import FilesPort
+        from actors.adapters.launcher import LauncherPort
+        from actors.adapters.network import ZmqNetwork
+        from actors.adapters.packages import PackagesPort
+        from actors.messages.process import SupervisorReady
+        from actors.node.actor import NodeActor
+        from actors.node.tree import root_children
+
+        options, layout = self._options, self._options.layout
+        world.register_port("port/process", self._told)
+        secret = read_or_create_secret(layout.secret)
+        keys = self._keys()
+        launcher = LauncherPort(world, self._fd)
+        network = self._closing(ZmqNetwork(world, options.listen_gossip, keys))
+        world.network = network
+        self._closing(PackagesPort(world, layout.root, layout.services))
+        self._closing(FilesPort(world, layout.supervisor))
+        control = self._closing(ControlServer(world, options.control_endpoint, secret))
+        launcher.welcomed.wait(WELCOME_S)
+        address = facts.advertised(network.address, options.sys_ip_address)
+        who = facts.identity(options, launcher.launcher_pid, address)
+        told = facts.tree_options(options, address, control.endpoint)
+        world.traced = options.trace
+        world.start_root(NodeActor, who, root_children(told))
+        world.tell("port/launcher", SupervisorReady(f"gossip on {network.address}"))
+
+    def _keys(self) -> RingKeys | None:
+        if not self._options.ring:
+            return None
+        from actors.adapters.keys import KeyCache, RingKeys
+
+        return RingKeys(KeyCache(self._options.key_cache), self._options.ring)
+
+    def _closing(self, adapter: _Adapter) -> _Adapter:
+        self._open.callback(adapter.close)
+        return adapter
+
+    # ── ending ──
+
+    def _told(self, envelope: Envelope) -> None:
+        """Take the node's word (`port/process`): how this process ends."""
+        from actors.messages.node import EndProcess
+        from actors.runtime.structure import EscalateProcess
+
+        match envelope.message:
+            case EndProcess(code, reason):
+                self._ends.put((code, reason))
+            case EscalateProcess(reason):
+                self._ends.put((EXIT_BROKEN, reason))
+            case _:
+                _log.error("port/process does not understand %s", envelope.message)
+
+
+def _flush(log: SqliteEventLog) -> None:
+    """Wait, not for ever, until the last events are on the disk."""
+    flushed = threading.Event()
+    log.flush(flushed.set)
+    flushed.wait(FLUSH_S)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,48 @@
+"""Which actors a supervisor consists of, in start order; they end in reverse.
+
+Who is asked starts before who asks: the ring, then what is wanted and what is installed, then the
+services, and last whoever speaks for people.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from actors.census.actor import CensusActor
+from actors.control.actor import ControlActor, HostsActor
+from actors.control.process import HostOptions
+from actors.depot.actor import DepotActor
+from actors.effects import RestartPolicy, Spawn
+from actors.eventlog.actor import EventsActor
+from actors.gossip.actor import GossipActor
+from actors.gossip.core import RingOption
+from actors.service.actor import ServicesActor
+from actors.service.options import ServiceOptions
+from actors.specs.actor import SpecsActor
+
+SINGLETON = RestartPolicy(exhausted="escalate")  # the node cannot do without any of them
+
+
+@dataclass(frozen=True, slots=True)
+class TreeOptions:
+    """What the actors are told; `keyed`: the ring has a key."""
+
+    gossip: RingOption
+    service: ServiceOptions
+    hosts: HostOptions
+    org: str = ""
+    keyed: bool = False
+
+
+def root_children(options: TreeOptions) -> tuple[Spawn, ...]:
+    """The children of `node`, in start order."""
+    return (
+        Spawn("gossip", GossipActor, (options.gossip,), SINGLETON),
+        Spawn("census", CensusActor, (), SINGLETON),
+        Spawn("events", EventsActor, (), SINGLETON),
+        Spawn("depot", DepotActor, (), SINGLETON),
+        Spawn("service", ServicesActor, (options.service,), SINGLETON),
+        Spawn("specs", SpecsActor, (options.org,), SINGLETON),
+        Spawn("host", HostsActor, (options.hosts,), SINGLETON),
+        Spawn("control", ControlActor, (options.keyed,), SINGLETON),
+    )
