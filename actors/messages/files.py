@@ -35,8 +35,12 @@ class WatchDirectory(Message, frozen=True):
 
 
 class DirectoryListed(Message, frozen=True):
-    """All matching files of `path`, sorted by name; none where the directory is not there."""
+    """All matching files of `path`, sorted by name; none where the directory is not there.
+
+    `error`: the directory could not be read, so nothing is known of its files.
+    """
 
     path: str
     token: int
     files: tuple[FileContent, ...] = ()
+    error: str = ""

@@ -267,6 +267,10 @@ class GatesDue(Message, frozen=True):
     """A waiting service subscribes to the census again."""
 
 
+class RereadSpecs(Message, frozen=True):
+    """The directory of specs could not be read at the start: try again."""
+
+
 class QueryOverdue(Message, frozen=True):
     """Answer the held question `number` with what is known."""
 

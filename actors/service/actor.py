@@ -41,7 +41,7 @@ from actors.service.options import ServiceOptions
 from actors.service.record import DIRECTORY, SUFFIX, record_path
 from actors.service.roster import Roster, service_of_key, service_of_record
 
-HALT_S = 12.0  # the launcher gives a supervisor 17 s; what is left is for post-stop hooks
+HALT_S = 10.0  # the launcher gives a supervisor 17 s, and post-stop hooks need some of it
 CHILD = RestartPolicy(exhausted="park")  # what one package does must not end the supervisor
 
 

@@ -131,7 +131,7 @@ def _react(life: Life, message: Message, call: str, at: Moment) -> Decision:
         case ServicePrepared() if call == life.call and life.phase == "preparing":
             life, effects = prepared(life, message, at)
             return life, [Cancel("answer"), *effects]
-        case CallFailed() if call == life.call:
+        case CallFailed() if call and call == life.call:
             return _refused(life, message, at)
         case Census():
             if life.phase != "waiting":

@@ -1,7 +1,8 @@
 """Which services there are to be an actor for; pure.
 
-Wanted are those with a spec. Whoever has no spec but a process or a record of one is an orphan of an
-unload that everything died in: its actor finishes it.
+Wanted are those with a spec. Whoever has no spec but a process or a record of one is an orphan of
+an unload that everything died in: its actor finishes it. Before all specs are known nothing is an
+orphan: one spec that changes says nothing about the others.
 """
 
 from __future__ import annotations
@@ -33,11 +34,15 @@ class Roster:
 
     def changed(self, spec: ServiceSpec) -> Roster:
         """One spec is new or another."""
-        return replace(self, specs={**(self.specs or {}), spec.service: spec})
+        if self.specs is None:
+            return self  # the list that was asked for will have it
+        return replace(self, specs={**self.specs, spec.service: spec})
 
     def removed(self, service: str) -> Roster:
         """One spec is gone; its actor has work left."""
-        specs = {name: spec for name, spec in (self.specs or {}).items() if name != service}
+        if self.specs is None:
+            return self
+        specs = {name: spec for name, spec in self.specs.items() if name != service}
         return replace(self, specs=specs, traces=self.traces | {service})
 
     def found(self, services: Iterable[str]) -> Roster:

@@ -73,7 +73,7 @@ def after_stop(life: Life, at: Moment) -> Decision:
     record = life.record
     if record is None or not record.init_done or POST_STOP not in record.hooks:
         return stopped(life)
-    limit_s = POST_STOP_S if life.halted_s is None else min(POST_STOP_S, life.halted_s)
+    limit_s = POST_STOP_S if life.halted_s is None else life.halted_s / 2
     life, key = hook_key(replace(life, phase="post_stop"), POST_STOP, at)
     start = start_hook(POST_STOP, key, record, at.options, limit_s)
     return replace(life, hook=key), [Ask(LAUNCHER, start, key)]

@@ -21,6 +21,7 @@ from actors.messages.service import (
     QueryOverdue,
     QueryServices,
     QuerySpecs,
+    RereadSpecs,
     ServiceGone,
     ServiceLoaded,
     ServiceSettled,
@@ -51,6 +52,7 @@ from actors.specs.spec_file import SUFFIX, write
 from actors.specs.waiting import Questions, Waiters, answer
 
 DIRECTORY = "specs"
+REREAD_S = 1.0  # a disk that cannot be read now may be readable soon
 UNHEARD_S = 2.0  # a service's actor that is alive has told its status long before
 COMMANDS = get_args(Command)
 
@@ -123,6 +125,8 @@ class SpecsActor(Actor):
             case RequestEnded(call):
                 self._waiters.forget(Ticket(self.envelope.sender, call))
                 return []
+            case RereadSpecs():
+                return [] if self._listed else [self._watch()]
             case ActorDied():
                 return []
             case _:
@@ -251,6 +255,8 @@ class SpecsActor(Actor):
         return Send("service", SpecsListed(tuple(specs[s] for s in sorted(specs))))
 
     def _listing(self, message: DirectoryListed) -> list[Effect]:
+        if message.error:
+            return [] if self._listed else [After(REREAD_S, RereadSpecs(), name="reread")]
         before = self._known.specs
         reading = read(self._known, message.files, self._org)
         self._known = reading.known

@@ -1,0 +1,147 @@
+"""`port/packages`: the disk behind `depot`, and service directories, on threads of its own.
+
+Two threads: one for questions and directories, which take milliseconds, one for installing, which
+may take minutes and must not keep a service from starting.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Final
+
+from actors.adapters.package_store import Installed, PackageStore
+from actors.adapters.service_directories import ServiceDirectories, owner_of
+from actors.depot.ident import PackageIdent
+from actors.errors import HabError, Refused
+from actors.messages.depot import (
+    InstallPackage,
+    PackageResolved,
+    PrepareService,
+    ResolvePackage,
+    ServicePrepared,
+    WritePidFile,
+)
+from actors.messages.runtime import CallFailed
+from actors.messages.service import Progress
+from actors.node.options import StateLayout
+
+if TYPE_CHECKING:
+    from actors.messages.base import Message
+    from actors.messages.envelope import Envelope
+    from actors.runtime.world import World
+
+__all__ = ["Installed", "PackageStore", "PackagesPort"]
+
+PORT: Final = "port/packages"
+_log = logging.getLogger(__name__)
+
+
+class PackagesPort:
+    """Serves `ResolvePackage`, `InstallPackage`, `PrepareService` and `WritePidFile`."""
+
+    def __init__(self, world: World, layout: StateLayout, key_cache: Path | None = None) -> None:
+        self._world = world
+        self._store = PackageStore(layout.root, key_cache=key_cache or layout.keys)
+        self._directories = ServiceDirectories(layout.root, layout.services)
+        self._questions: SimpleQueue[Envelope | None] = SimpleQueue()
+        self._installs: SimpleQueue[Envelope | None] = SimpleQueue()
+        self._threads = [
+            threading.Thread(target=self._serve, args=args, name=name, daemon=True)
+            for name, args in (
+                ("packages", (self._questions, self._question)),
+                ("installs", (self._installs, self._install)),
+            )
+        ]
+        world.register_port(PORT, self._sort)
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        """Answer what was asked, then end. An install that is under way dies with the process."""
+        self._questions.put(None)
+        self._installs.put(None)
+        self._threads[0].join()
+
+    def _sort(self, envelope: Envelope) -> None:
+        installs = isinstance(envelope.message, InstallPackage)
+        (self._installs if installs else self._questions).put(envelope)
+
+    def _serve(
+        self,
+        queue: SimpleQueue[Envelope | None],
+        handle: Callable[[Envelope], Message | None],
+    ) -> None:
+        while (envelope := queue.get()) is not None:
+            try:
+                answer = handle(envelope)
+            except Refused as error:
+                answer = CallFailed("Refused", str(error), error.code)
+            except HabError as error:
+                answer = CallFailed("Refused", str(error), "bad-package")
+            except OSError as error:
+                answer = CallFailed("Refused", _host(error), "host")
+            except Exception as error:  # noqa: BLE001 - no content of a package ends the thread
+                _log.exception("cannot handle %r", envelope.message)
+                answer = CallFailed("Refused", f"{type(error).__name__}: {error}", "internal")
+            if answer is not None and envelope.ticket is not None:
+                self._world.answer(envelope, answer)
+
+    def _question(self, envelope: Envelope) -> Message | None:
+        match envelope.message:
+            case ResolvePackage(ident, install, config_from):
+                found = self._store.find(ident)
+                if found is None and install:
+                    self._installs.put(envelope)
+                    return None
+                if found is None:
+                    raise self._not_found(ident)
+                return self._resolved(found, config_from)
+            case PrepareService(service, source, user, group):
+                owner = owner_of(user, group)
+                path, hooks = self._directories.prepare(service, source, owner)
+                return ServicePrepared(service, path, hooks)
+            case WritePidFile(service, pid):
+                self._directories.write_pid(service, pid)
+                return None
+            case other:
+                raise Refused(f"{PORT} does not understand {type(other).__name__}")
+
+    def _install(self, envelope: Envelope) -> Message | None:
+        def say(text: str) -> None:
+            self._world.answer(envelope, Progress(text), more=True)
+
+        match envelope.message:
+            case InstallPackage(source):
+                done = self._store.install(Path(source), say)
+                return self._resolved(done.ident, "", new=done.new)
+            case ResolvePackage(ident, _, config_from):
+                cached = self._store.install_cached(ident, say)
+                if cached is None:
+                    raise self._not_found(ident)
+                return self._resolved(cached.ident, config_from, new=cached.new)
+            case other:
+                raise Refused(f"{PORT} does not understand {type(other).__name__}")
+
+    def _resolved(
+        self, ident: PackageIdent, config_from: str, *, new: bool = False
+    ) -> PackageResolved:
+        info = self._store.describe(ident, config_from)
+        users, groups = self._store.accounts(info)
+        return PackageResolved(info, users, groups, installed=new)
+
+    def _not_found(self, ident: str) -> Refused:
+        store = self._store
+        return Refused(
+            f"{ident} is not installed (looked for {store.target} in {store.packages} and "
+            f"{store.artifacts}). Install it first: hab pkg install DIRECTORY|FILE.hart",
+            "not-found",
+        )
+
+
+def _host(error: OSError) -> str:
+    what = f"{error.filename}: " if error.filename else ""
+    return f"{what}{error.strerror or error}"
