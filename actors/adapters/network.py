@@ -11,28 +11,27 @@ for an answer goes back to the runtime; the rest is counted.
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import random
 import threading
 from collections import Counter, deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import zmq
 
 from actors.adapters import sockets
 from actors.adapters.clock import SystemClock
-from actors.adapters.curve import ACCEPTED_REVISIONS, Zap, candidates, pair_of, serving
-from actors.adapters.link import Link
+from actors.adapters.curve import Zap
+from actors.adapters.inbound import PORT, Inbound, InboundWorld
+from actors.adapters.keychain import Keychain
+from actors.adapters.links import Links
 from actors.adapters.listener import Listener
 from actors.adapters.outbox import Outbox, Waiting
 from actors.adapters.peers import Peer, Way, Ways
-from actors.adapters.refusals import Refusals
 from actors.adapters.resolver import Resolver
 from actors.adapters.wakeup import Wakeup
 from actors.errors import HostError, WireError
-from actors.messages.base import Event, MemberId, Message, split_address
+from actors.messages.base import MemberId, Message, split_address
 from actors.messages.envelope import Envelope
 from actors.messages.ring import (
     Dial,
@@ -44,39 +43,25 @@ from actors.messages.ring import (
     Unroute,
 )
 from actors.wire import codec
-from actors.wire.admission import Gate, refusal
 from actors.wire.vocabulary import Door
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from actors.adapters.curve import CurvePair
     from actors.adapters.keys import RingKeys
-    from actors.wire.ringkey import RingKey
 
-PORT: Final = "port/net"
 GOSSIP: Final = "gossip"
 
-_PIECES_PER_TURN: Final = 256  # of one socket, so that no sender keeps the others waiting
 _FRESH_S: Final = 1.5  # a way back is believed for a probe period and a half
-_IDLE_S: Final = 300.0  # a link nobody used is closed
-_REDIAL_S: Final = 2.5  # TCP and handshake may take 2 s; who wants the link later dials anew
-_WATCH_S: Final = 2.0  # between looks at the key cache
-_TURNED_AWAY: Final = "turned away: it has no ring key, or another one"
-
 _BREATHER_S: Final = 0.05  # after a failed turn, which may fail again
 
 _log = logging.getLogger(__name__)
 
 
-class NetworkWorld(Protocol):
+class NetworkWorld(InboundWorld, Protocol):
     """What the network asks of the runtime (`actors.runtime.world.World` has it)."""
 
-    member: MemberId
     ring_id: str
-
-    def deliver(self, envelope: Envelope) -> None:
-        """Hand over an admitted frame."""
 
     def undeliverable(self, envelope: Envelope, reason: str) -> None:
         """Give back what could not be sent and somebody waits for."""
@@ -87,14 +72,8 @@ class NetworkWorld(Protocol):
     def register_port(self, path: str, handler: Callable[[Envelope], None]) -> None:
         """Take mail for a port."""
 
-    def emit(self, actor: str, event: Event) -> str:
-        """Write an event."""
-
     def hlc_now(self) -> int:
         """Tick the hybrid logical clock."""
-
-    def hlc_merge(self, remote: int) -> int:
-        """Take a peer's clock into account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +87,7 @@ class NetworkOptions:
     deadline_s: float = 1.0  # a probe period
     asking_deadline_s: float = 3.0  # somebody waits for the answer
     dial_deadline_s: float = 5.0
+    key_watch_s: float = 2.0  # between looks at the key cache
 
 
 class _Outgoing(NamedTuple):
@@ -138,22 +118,16 @@ class ZmqNetwork:
     ) -> None:
         self._world = world
         self._options = options or NetworkOptions()
-        self._keys = keys
-        self._door = Door.OPEN if keys is None else Door.KEYED
         self._ring = ""
-        self._gate = Gate(world.member, "", self._door)
         self._now = SystemClock().now
-        self._random = random.Random()  # noqa: S311 - picks a connection to close, no secret
         self._counts: Counter[str] = Counter()
-        self._refusals = Refusals()
-        self._resolver = Resolver()
         self._mail: deque[_Outgoing | Envelope | _Resolved] = deque()
         self._peers: dict[str, Peer] = {}
         self._waiting: dict[str, Peer] = {}  # those with something in their outbox
-        self._links: dict[Any, Peer] = {}  # by socket and by monitor
         self._ways = Ways()
+        self._resolver = Resolver()
         self._dials = 0
-        self._next_watch_s = 0.0
+        self._next_look_s = 0.0
         self._closing = False
         self._breather = threading.Event()
         self._context: sockets.Context = zmq.Context(1)
@@ -161,8 +135,20 @@ class ZmqNetwork:
         self._poller = zmq.Poller()
         self._wakeup = Wakeup()
         self._zap = Zap(self._context)
-        self._served: RingKey | None = None
-        self._listener = Listener(self._context, listen, self._choose_key())
+        self._keychain = keychain = Keychain(keys)
+        door = Door.KEYED if keychain.keyed else Door.OPEN
+        self._inbound = Inbound(world, door, self._ways, self._counts)
+        self._links = Links(
+            context=self._context,
+            poller=self._poller,
+            keychain=keychain,
+            ways=self._ways,
+            limit=self._options.max_links,
+            counts=self._counts,
+        )
+        self._listener = Listener(self._context, listen, keychain.serve(()))
+        if keychain.keyed:
+            self._zap.accept(keychain.accepted())
         try:
             self._listener.bind_first()
         except HostError:
@@ -199,9 +185,12 @@ class ZmqNetwork:
     def stats(self) -> dict[str, int]:
         """Counters since the start, and how many of each there are now; for metrics."""
         return {
-            **{f"refused_{reason}": count for reason, count in self._refusals.counts.items()},
+            **{
+                f"refused_{reason}": count
+                for reason, count in self._inbound.refusals.counts.items()
+            },
             **self._counts,
-            "links": len(self._links) // 2,
+            "links": len(self._links),
             "inbound": len(self._listener),
             "waiting": sum(len(peer.outbox) for peer in list(self._waiting.values())),
         }
@@ -231,30 +220,35 @@ class ZmqNetwork:
                 self._breather.wait(_BREATHER_S)
 
     def _turn(self) -> None:
-        pause_ms = 20 if self._waiting or not self._listener.bound else 1_000
-        ready = dict(self._poller.poll(pause_ms))
+        pause_s = 0.02 if self._waiting or not self._listener.bound else self._options.key_watch_s
+        ready = dict(self._poller.poll(int(pause_s * 1_000)))
         now = self._now()
         if self._wakeup.handle in ready:
             self._wakeup.hush()
         for source in ready:
-            if source is self._listener.socket:
-                self._receive(source, now, None)
-            elif source is self._listener.monitor:
-                self._refuse("handshake", "", now, self._listener.refused_handshakes())
-            elif source is self._zap.socket:
-                self._zap.answer(self._has_room, lambda why, who: self._refuse(why, who, now))
-            elif (peer := self._links.get(source)) is not None and peer.link is not None:
-                if source is peer.link.monitor:
-                    self._watch_link(peer, now)
-                else:
-                    self._receive(source, now, peer)
+            self._attend(source, now)
         if not self._listener.bound:
             self._listener.bind()
         self._take_mail(now)
         self._send_waiting(now)
-        if now >= self._next_watch_s:
-            self._next_watch_s = now + _WATCH_S
+        if now >= self._next_look_s:
+            self._next_look_s = now + self._options.key_watch_s
             self._keep_house(now)
+
+    def _attend(self, source: object, now: float) -> None:
+        listener, peer = self._listener, self._links.peer_of(source)
+        if peer is not None and peer.link is not None:
+            if source is peer.link.socket:
+                peer.link.used_s = now
+                self._inbound.receive(peer.link.socket, now, routed=False)
+            elif reason := self._links.watch(peer, now):
+                self._unreachable(peer, reason)
+        elif source is listener.socket:
+            self._inbound.receive(listener.socket, now, routed=True)
+        elif source is listener.monitor:
+            self._inbound.refuse("handshake", "", now, listener.refused_handshakes())
+        elif source is self._zap.socket:
+            self._zap.answer(self._has_room, lambda why, who: self._inbound.refuse(why, who, now))
 
     def _take_mail(self, now: float) -> None:
         mail = self._mail
@@ -271,13 +265,13 @@ class ZmqNetwork:
         match message:
             case RingChosen(ring_id):
                 self._ring = self._world.ring_id = ring_id
-                self._gate = Gate(self._world.member, ring_id, self._door)
+                self._inbound.belong_to(ring_id)
                 self._tell_keys()
             case Route(member, address, keys):
                 peer = self._peer(member)
                 known, peer.keys = peer.keys, keys
                 if peer.address != address:
-                    self._drop_link(peer)
+                    self._links.drop(peer)
                     peer.address, peer.endpoint = address, ""
                     self._look_up(peer)
                 if known != keys:
@@ -318,7 +312,7 @@ class ZmqNetwork:
             self._unreachable(peer, resolved.reason)
         else:
             peer.endpoint = sockets.endpoint_of(resolved.found)
-            self._want_link(peer, now)
+            self._links.want(peer, now)
 
     def _dial_seed(self, seed: str, message: Message, now: float) -> None:
         try:
@@ -329,108 +323,30 @@ class ZmqNetwork:
             return
         self._dials += 1
         peer = self._peer(f"dial/{self._dials}")
-        peer.seed = peer.address = seed
+        peer.is_seed, peer.address = True, seed
         peer.dialled_s = now
         peer.outbox.put(Waiting(now + self._options.dial_deadline_s, data, None))
         self._waiting[peer.name] = peer
         self._look_up(peer)
 
+    def _withdraw(self, peer: Peer) -> None:
+        self._give_up(peer, peer.outbox.clear(), "its member was withdrawn")
+        self._forget(peer)
+
     def _unreachable(self, peer: Peer, reason: str) -> None:
         """Say so once: a seed is given up, a member is tried again when it is wanted."""
-        if peer.seed:
+        if peer.is_seed:
             if peer.outbox:
-                self._tell_gossip(DialFailed(peer.seed, reason))
+                self._tell_gossip(DialFailed(peer.address, reason))
             self._forget(peer)
         elif not peer.reported:
             peer.reported = True
             self._tell_gossip(LinkClosed(peer.name, reason))
 
-    def _withdraw(self, peer: Peer) -> None:
-        self._give_up(peer, peer.outbox.clear(), "its member was withdrawn")
-        self._forget(peer)
-
     def _forget(self, peer: Peer) -> None:
-        peer.outbox.clear()
-        self._drop_link(peer)
+        self._links.drop(peer)
         self._peers.pop(peer.name, None)
         self._waiting.pop(peer.name, None)
-
-    # ── links ──
-
-    def _want_link(self, peer: Peer, now: float) -> None:
-        """Dial unless a link is up or may still come up."""
-        link = peer.link
-        if link is not None and (link.up or now - peer.dialled_s < _REDIAL_S):
-            return
-        if peer.endpoint and now >= peer.retry_s:
-            self._dial(peer, now)
-
-    def _dial(self, peer: Peer, now: float) -> None:
-        self._drop_link(peer)
-        if len(self._links) // 2 >= self._options.max_links:
-            self._evict()
-        peer.dialled_s = now
-        peer.link = link = Link(self._context, peer.endpoint, self._pair_for(peer), now)
-        self._links[link.socket] = self._links[link.monitor] = peer
-        self._poller.register(link.socket, zmq.POLLIN)
-        self._poller.register(link.monitor, zmq.POLLIN)
-        self._counts["dialled"] += 1
-
-    def _pair_for(self, peer: Peer) -> CurvePair | None:
-        if self._keys is None or self._served is None:
-            return None
-        keys = candidates(self._keys.revisions, self._served)
-        return pair_of(keys[peer.turn % len(keys)])
-
-    def _keys_to_try(self) -> int:
-        if self._keys is None or self._served is None:
-            return 1
-        return len(candidates(self._keys.revisions, self._served))
-
-    def _evict(self) -> None:
-        """Close a link at random, rather one nobody waits for."""
-        linked = list({id(peer): peer for peer in self._links.values()}.values())
-        quiet = [peer for peer in linked if not peer.outbox]
-        self._drop_link(self._random.choice(quiet or linked))
-        self._counts["evicted"] += 1
-
-    def _drop_link(self, peer: Peer) -> None:
-        link, peer.link = peer.link, None
-        if link is not None:
-            for source in (link.socket, link.monitor):
-                del self._links[source]
-                self._poller.unregister(source)
-            self._ways.closed(link.socket)
-            link.close()
-
-    def _watch_link(self, peer: Peer, now: float) -> None:
-        """A link came up, broke, or did not come up."""
-        assert peer.link is not None
-        for news in peer.link.news():
-            if news == "up":
-                peer.reached()
-            elif news == "broke":
-                # It may only have turned its key, or restarted: dial at once, complain if in vain.
-                self._counts["broken"] += 1
-                if peer.seed:
-                    self._forget(peer)
-                else:
-                    self._dial(peer, now)
-                return
-            elif news == "turned away":
-                self._counts["turned_away"] += 1
-                peer.turn += 1
-                if peer.turn < self._keys_to_try():
-                    self._dial(peer, now)
-                else:
-                    self._drop_link(peer)
-                    peer.failed(now)
-                    self._unreachable(peer, _TURNED_AWAY)
-                return
-            else:
-                self._unreachable(peer, f"nobody answers at {peer.address}")
-                if peer.link is None:
-                    return
 
     # ── sending ──
 
@@ -459,8 +375,8 @@ class ZmqNetwork:
         for peer in list(self._waiting.values()):
             self._flush(peer, now)
             if peer.outbox and (late := peer.outbox.late(now)):
-                if peer.seed:
-                    self._tell_gossip(DialFailed(peer.seed, "no answer in time"))
+                if peer.is_seed:
+                    self._tell_gossip(DialFailed(peer.address, "no answer in time"))
                     self._forget(peer)
                     continue
                 self._counts["late"] += len(late)
@@ -475,7 +391,7 @@ class ZmqNetwork:
         while peer.outbox:
             way = self._way(peer, now)
             if way is None:
-                self._want_link(peer, now)
+                self._links.want(peer, now)
                 return
             frames = peer.outbox.batch()
             piece = codec.encode_batch(frames)
@@ -504,86 +420,28 @@ class ZmqNetwork:
             return Way(peer.link.socket, None, now)
         return None
 
-    # ── receiving ──
-
-    def _receive(self, socket: sockets.Socket, now: float, peer: Peer | None) -> None:
-        """Take what arrived on a link, or (`peer` None: a routing id comes first) the listener."""
-        for _ in range(_PIECES_PER_TURN):
-            try:
-                route = socket.recv(zmq.DONTWAIT) if peer is None else None
-                piece = socket.recv(zmq.DONTWAIT, copy=False)
-            except zmq.ZMQError:
-                return
-            if piece.more:
-                while socket.getsockopt(zmq.RCVMORE):
-                    socket.recv(zmq.DONTWAIT, copy=False)
-                self._refuse("multipart", _address_of(piece), now)
-                continue
-            if peer is not None and peer.link is not None:
-                peer.link.used_s = now
-            self._arrived(piece, Way(socket, route, now))
-
-    def _arrived(self, piece: zmq.Frame, way: Way) -> None:
-        data = piece.bytes
-        self._counts["received_bytes"] += len(data)
-        try:
-            frames = codec.decode_batch(data)
-        except WireError as error:
-            self._refuse(error.reason, _address_of(piece), way.heard_s)
-            return
-        for data in frames:
-            self._counts["received_frames"] += 1
-            try:
-                frame = codec.decode(data)
-            except WireError as error:
-                self._refuse(error.reason, _address_of(piece), way.heard_s)
-                continue
-            reason = refusal(self._gate, frame)
-            if reason is not None:
-                self._refuse(reason, _address_of(piece), way.heard_s)
-                continue
-            self._ways.heard(frame.source, way)
-            self._world.hlc_merge(frame.envelope.hlc)
-            self._world.deliver(frame.envelope)
-
-    def _refuse(self, reason: str, who: str, now: float, count: int = 1) -> None:
-        if reason == "own":  # we are among our own seeds: no one's fault
-            self._refusals.counts[reason] += count
-        elif count:
-            self._say(self._refusals.add(reason, who, now, count))
-
     # ── house ──
 
     def _keep_house(self, now: float) -> None:
-        self._say(self._refusals.due(now))
+        self._inbound.say_what_is_due(now)
         for peer in list(self._peers.values()):
-            link = peer.link
-            if link is None:
-                if peer.seed and not peer.outbox:
-                    self._forget(peer)
-                continue
-            patience = self._options.dial_deadline_s if peer.seed or not link.up else _IDLE_S
-            if not peer.outbox and now - max(link.used_s, peer.dialled_s) > patience:
-                self._forget(peer) if peer.seed else self._drop_link(peer)
-        if self._keys is not None and self._keys.refresh():
+            self._links.close_idle(peer, now, self._options.dial_deadline_s)
+            if peer.is_seed and peer.link is None and not peer.outbox:
+                self._forget(peer)
+        if self._keychain.refresh():
             self._tell_keys()
             self._turn_key()
 
-    def _choose_key(self) -> CurvePair | None:
-        if self._keys is None:
-            return None
-        held = self._keys.revisions
-        self._served = serving(held, [peer.keys for peer in self._peers.values()])
-        self._zap.accept(map(pair_of, {*held[:ACCEPTED_REVISIONS], self._served}))
-        return pair_of(self._served)
-
     def _turn_key(self) -> None:
         """Serve with the newest revision that all hold; a change closes and opens the port."""
-        pair = self._choose_key()
+        if not self._keychain.keyed:
+            return
+        pair = self._keychain.serve([peer.keys for peer in self._peers.values()])
+        self._zap.accept(self._keychain.accepted())
         if pair == self._listener.pair:
             return
         self._counts["key_turns"] += 1
-        self._receive(self._listener.socket, self._now(), None)
+        self._inbound.receive(self._listener.socket, self._now(), routed=True)
         for source in (self._listener.socket, self._listener.monitor):
             self._poller.unregister(source)
         self._ways.closed(self._listener.socket)
@@ -595,33 +453,21 @@ class ZmqNetwork:
         for source in (self._listener.socket, self._listener.monitor):
             self._poller.register(source, zmq.POLLIN)
 
+    def _tell_keys(self) -> None:
+        if self._keychain.keyed:
+            self._tell_gossip(KeysHeld(self._keychain.revisions))
+
     def _has_room(self) -> bool:
         return len(self._listener) <= self._options.max_inbound
-
-    def _tell_keys(self) -> None:
-        if self._keys is not None:
-            self._tell_gossip(KeysHeld(tuple(key.full_name for key in self._keys.revisions)))
 
     def _tell_gossip(self, message: Message) -> None:
         self._world.tell(GOSSIP, message, sender=PORT)
 
-    def _say(self, events: list[Any]) -> None:
-        for event in events:
-            self._world.emit(PORT, event)
-
     def _release(self) -> None:
         for peer in list(self._peers.values()):
             self._give_up(peer, peer.outbox.clear(), "this member is stopping")
-            self._drop_link(peer)
+            self._links.drop(peer)
         self._listener.close()
         self._zap.socket.close(0)
         self._wakeup.close()
         self._context.destroy(0)
-
-
-def _address_of(piece: zmq.Frame) -> str:
-    """The IP address a piece came from."""
-    with contextlib.suppress(zmq.ZMQError, TypeError):
-        address = piece.get("Peer-Address")
-        return address if isinstance(address, str) else ""
-    return ""

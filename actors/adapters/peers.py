@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _WAYS_LIMIT: Final = 2_048
 
 @dataclass(slots=True, eq=False)
 class Peer:
-    """A member, or (`seed` not empty) whoever answers a dialled seed.
+    """A member, or (`is_seed`) whoever answers at a seed's address.
 
     `address` as gossip says it, `endpoint` once its host is an IP address. `turn` counts the keys
     that were tried since a handshake last succeeded.
@@ -30,13 +30,13 @@ class Peer:
     address: str = ""
     endpoint: str = ""
     keys: tuple[str, ...] = ()
-    seed: str = ""
+    is_seed: bool = False
     link: Link | None = None
     turn: int = 0
     failures: int = 0
     retry_s: float = 0.0
     dialled_s: float = 0.0
-    reported: bool = field(default=False)
+    reported: bool = False
 
     def failed(self, now: float) -> None:
         """Every key was refused: leave it alone for a while that doubles."""

@@ -26,6 +26,7 @@ RECONNECT_MS: Final = 200
 RECONNECT_MAX_MS: Final = 5_000
 SEND_LIMIT: Final = 64  # messages in a pipe; more wait in the outbox, where they can get late
 RECEIVE_LIMIT: Final = 256
+BACKLOG: Final = 512  # a whole ring may dial again at once, after a key turned
 
 _LISTENER_EVENTS: Final = (
     zmq.EVENT_ACCEPTED
@@ -55,6 +56,7 @@ def listener(context: Context, pair: CurvePair | None) -> tuple[Socket, Socket]:
     """A ROUTER, not bound yet, and its monitor. With a pair it serves CURVE, else plain."""
     socket = context.socket(zmq.ROUTER)
     _configure(socket)
+    socket.backlog = BACKLOG
     socket.router_mandatory = 1  # an answer to who has gone raises instead of vanishing
     socket.zap_domain = ZAP_DOMAIN
     if pair is not None:
