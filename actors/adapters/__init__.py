@@ -9,4 +9,11 @@ which would make two concurrency models; a shared pool, where one slow disk dela
 
 2026-11-22: Time is CLOCK_BOOTTIME, which goes on while the machine sleeps, so that a thawed member
 knows its lease is over. Rejected: CLOCK_MONOTONIC, which on Linux stands still meanwhile.
+
+2026-11-22: Events are kept in SQLite: crash-safe commits in groups, readers beside the writer, and
+bounded by deleting. Rejected: JSON Lines files with rotation, which need an index of their own for
+every question but the newest lines, and lose a torn tail.
+
+2026-11-22: A temporary state file stands beside its target, not in a directory of its own, so that
+the rename stays within one file system and directory. Leftovers go when it is first used.
 """

@@ -97,6 +97,7 @@ class SqliteEventLog:
         self._damage = ""
         self._subscribers: list[Subscriber] = []
         self._closing = False
+        self._over = False  # the writer has taken its last batch
         self._thread = threading.Thread(target=self._run, name="eventlog", daemon=True)
         self._thread.start()
 
@@ -122,7 +123,7 @@ class SqliteEventLog:
         Where the disk fails `done` is called after the attempt: a command must not hang with it.
         """
         with self._wake:
-            if self._handled < self._seq and self._thread.is_alive():
+            if self._handled < self._seq and not self._over:
                 self._barriers.append(done)
                 self._wake.notify()
                 return
@@ -200,12 +201,12 @@ class SqliteEventLog:
                 self._waiting = tuple(self._journal.unwritten)
                 self._handled = max(self._handled, batch[-1].seq if batch else 0)
                 subscribers = list(self._subscribers)
-                over = self._closing and not self._pending and not self._barriers
+                self._over = self._closing and not self._pending and not self._barriers
             for done in barriers:
                 _call(done)
             for subscriber in subscribers if records else ():
                 _call(subscriber, records)
-            if over:
+            if self._over:
                 self._journal.close()
                 return
 
