@@ -1,0 +1,130 @@
+"""`port/files` and `port/packages` of a simulated machine: what specs, services and depot talk to.
+
+Files are those of the machine's disk; packages are whatever the `Shelf` holds. As in the real
+world, an answer takes time and a listing shows the directory as it is when it is read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from actors.depot.ident import newest, parse_ident
+from actors.errors import UsageError
+from actors.messages.base import Message
+from actors.messages.depot import (
+    InstallPackage,
+    PackageInfo,
+    PackageResolved,
+    PrepareService,
+    ResolvePackage,
+    ServicePrepared,
+    WritePidFile,
+)
+from actors.messages.envelope import Envelope
+from actors.messages.files import DirectoryListed, FileContent, WatchDirectory
+from actors.messages.runtime import CallFailed
+from actors.runtime.world import World
+from actors.simulation.disk import Disk
+from actors.simulation.scheduler import Life, Scheduler
+
+READ_S: Final = 0.001
+PREPARE_S: Final = 0.003
+
+
+class FilesPort:
+    """Lists directories of a simulated disk; changes by hand are seen when `look` is called."""
+
+    def __init__(self, scheduler: Scheduler, life: Life, world: World, disk: Disk) -> None:
+        self._scheduler = scheduler
+        self._life = life
+        self._world = world
+        self._disk = disk
+        self._watched: dict[tuple[str, str], WatchDirectory] = {}
+        world.register_port("port/files", self._handle)
+
+    def look(self) -> None:
+        """Tell every watcher what there is now."""
+        for (sender, _), request in self._watched.items():
+            self._list(sender, request)
+
+    def _handle(self, envelope: Envelope) -> None:
+        request = envelope.message
+        assert isinstance(request, WatchDirectory), f"port/files does not understand {request!r}"
+        if not request.once:
+            self._watched[envelope.sender, request.path] = request
+        sender = envelope.sender
+        self._scheduler.after(READ_S, self._life, lambda: self._list(sender, request))
+
+    def _list(self, sender: str, request: WatchDirectory) -> None:
+        start = f"{request.path}/"
+        files = tuple(
+            FileContent(path.removeprefix(start), data)
+            for path, data in sorted(self._disk.files.items())
+            if path.startswith(start) and path.endswith(request.suffix)
+        )
+        listed = DirectoryListed(request.path, request.token, files)
+        self._world.tell(sender, listed, sender="port/files")
+
+
+@dataclass(slots=True)
+class Shelf:
+    """The packages of one machine by ident, and the PID files of its services."""
+
+    packages: dict[str, PackageInfo] = field(default_factory=dict)
+    pid_files: dict[str, int] = field(default_factory=dict)
+
+    def add(self, package: PackageInfo) -> None:
+        """Install a package."""
+        self.packages[package.ident] = package
+
+
+class PackagesPort:
+    """Answers for a `Shelf`; every account exists."""
+
+    def __init__(self, scheduler: Scheduler, life: Life, world: World, shelf: Shelf) -> None:
+        self._scheduler = scheduler
+        self._life = life
+        self._world = world
+        self._shelf = shelf
+        world.register_port("port/packages", self._handle)
+
+    def _handle(self, envelope: Envelope) -> None:
+        took_s = PREPARE_S if isinstance(envelope.message, PrepareService) else READ_S
+        self._scheduler.after(took_s, self._life, lambda: self._answer(envelope))
+
+    def _answer(self, envelope: Envelope) -> None:
+        answer = self._decide(envelope.message)
+        if answer is not None and envelope.ticket is not None:
+            self._world.answer(envelope, answer)
+
+    def _decide(self, message: Message) -> Message | None:
+        match message:
+            case ResolvePackage(ident):
+                return self._resolve(ident)
+            case InstallPackage(source):
+                return CallFailed("Refused", f"{source} does not exist", "not-found")
+            case PrepareService(service, source):
+                by_path = {package.path: package for package in self._shelf.packages.values()}
+                hooks = by_path[source].hooks if source in by_path else ()
+                return ServicePrepared(service, f"/hab/svc/{service}", hooks)
+            case WritePidFile(service, None):
+                self._shelf.pid_files.pop(service, None)
+                return None
+            case WritePidFile(service, int() as pid):
+                self._shelf.pid_files[service] = pid
+                return None
+            case _:
+                raise AssertionError(f"port/packages does not understand {message!r}")
+
+    def _resolve(self, ident: str) -> Message:
+        try:
+            wanted = parse_ident(ident)
+        except UsageError as error:
+            return CallFailed("Refused", str(error), "invalid")
+        found = newest(wanted, (parse_ident(name) for name in sorted(self._shelf.packages)))
+        if found is None:
+            return CallFailed("Refused", f"{ident} is not installed", "not-found")
+        package = self._shelf.packages[str(found)]
+        accounts = (package.svc_user,), (package.svc_group,)
+        return PackageResolved(package, *accounts)
