@@ -220,8 +220,9 @@ class Opinions:
         if new.health != "suspect":
             self._end_suspicion(member)
         if before is None or before.health != new.health:
-            health, incarnation = new.health, new.member.incarnation
-            core.emit(MemberHealthChanged(member, health, incarnation, why))
+            who, health = new
+            event = MemberHealthChanged(member, health, who.incarnation, why, who.epoch)
+            core.emit(event)
         self._follow(before, new)
         core.note_members()
         return True

@@ -219,6 +219,14 @@ class ClaimRefused(Event, frozen=True):
     sentence: ClassVar[str] = "{count} claims from {peer} not taken: {reason}"
 
 
+class MemberAnnounced(Event, frozen=True):
+    """This member made its own record anew; (`epoch`, `incarnation`) never decrease."""
+
+    epoch: int
+    incarnation: int
+    sentence: ClassVar[str] = "announced as incarnation {incarnation} of epoch {epoch}"
+
+
 class MemberResumed(Event, frozen=True):
     """This member did not run for a while; its suspicions start anew."""
 

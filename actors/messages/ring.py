@@ -236,6 +236,7 @@ class MemberHealthChanged(Event, frozen=True):
     health: str
     incarnation: int
     reason: str = ""
+    epoch: int = 0
     sentence: ClassVar[str] = "member {member} is {health} (incarnation {incarnation}): {reason}"
 
 

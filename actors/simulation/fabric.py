@@ -9,7 +9,7 @@ The verbs are turmoil's: partition, repair, hold, release.
 from __future__ import annotations
 
 import random
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +19,8 @@ from actors.simulation.scheduler import MICROSECOND, SECOND, Life, Scheduler
 
 HIGH_WATER: Final = 64  # frames that wait for a stalled peer, as the real sockets are set
 HEARTBEAT_S: Final = 3.0  # a silent connection is closed after this long, as by the real sockets
+REMEMBERED: Final = 64  # frames for each address
+STRANGER: Final = "198.51.100.1:1"  # where injected frames come from
 CONNECT_S: Final = 2.0  # how long dialling an address that swallows everything takes
 
 
@@ -92,6 +94,8 @@ class Fabric:
         self._listeners: dict[str, Listener] = {}
         self._cut: Counter[tuple[str, str]] = Counter()  # by how many faults
         self._qualities: dict[tuple[str, str], LinkQuality] = {}
+        self.remembers = False  # frames, for replaying them
+        self._seen: dict[str, deque[bytes]] = {}  # by the address they were for
         self.names: dict[str, str] = {}  # host:port → address, as a name server would say
 
     # ── listeners ──
@@ -120,6 +124,8 @@ class Fabric:
         link = self._links.get((source, address)) or self._link(source, address)
         self.sent += 1
         self.sent_bytes += len(frame)
+        if self.remembers:
+            self._seen.setdefault(address, deque(maxlen=REMEMBERED)).append(frame)
         if link.cut:
             return False
         if link.held:
@@ -159,6 +165,27 @@ class Fabric:
     def _arrive(link: Link, epoch: int, listener: Listener, frame: bytes) -> None:
         if link.epoch == epoch and not link.cut:
             listener.arrive(frame, link.source)
+
+    # ── strangers ──
+
+    def inject(self, address: str, frame: bytes) -> None:
+        """A stranger's frame arrives."""
+        listener = self._listeners.get(address)
+        if listener is not None:
+            due = self._scheduler.now + int(self._random() * SECOND)
+            arrive = partial(listener.arrive, frame, STRANGER)
+            self._scheduler.at(due, listener.life, arrive)
+
+    def seen(self, address: str) -> list[bytes]:
+        """The last frames that were sent to an address, where they are remembered."""
+        return list(self._seen.get(address, ()))
+
+    def any_seen(self, draw: random.Random) -> bytes | None:
+        """One of the frames remembered."""
+        known = sorted(address for address, frames in self._seen.items() if frames)
+        return draw.choice(self._seen[draw.choice(known)]) if known else None
+
+    # ── reach ──
 
     def reaches(self, source: str, address: str) -> bool:
         """Whether frames go through both ways now: what a handshake needs."""

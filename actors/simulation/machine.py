@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from actors.launcher import protocol
 from actors.launcher.protocol import Report, Request, Start
 from actors.messages.process import LauncherLost
 from actors.messages.simulation import (
@@ -21,6 +22,7 @@ from actors.simulation.scheduler import Life, generator
 if TYPE_CHECKING:
     from actors.simulation.ring import Ring
 
+SERVICE_MANAGER_S = 1.0  # from the launcher's end to its next start
 BOOT_S = 0.4  # from fork to the first actor: a Python process starts
 FOR_EVER = Behaviour()
 
@@ -53,11 +55,16 @@ class Machine:
         self.behaviours: dict[str, Behaviour] = {}  # key prefix → what such programs do
         self._draw = generator(ring.seed, f"machine:{number}")
         self._frozen_at: int | None = None
+        self.wanted = False  # somebody wants it to run
 
     # ── verbs ──
 
     def start(self) -> None:
-        """`hab sup run`: the launcher starts, and it the supervisor."""
+        """`hab sup run`: the launcher starts, and it the supervisor.
+
+        While an earlier launcher is still ending, the start waits for its end.
+        """
+        self.wanted = True
         if self.launcher is not None:
             return
         if not self.table.life.alive:
@@ -78,6 +85,7 @@ class Machine:
 
     def terminate(self) -> None:
         """TERM to the launcher: an orderly end of everything."""
+        self.wanted = False
         if self.launcher is not None:
             self.launcher.terminate()
 
@@ -87,6 +95,7 @@ class Machine:
 
     def kill_launcher(self) -> None:
         """SIGKILL to the launcher: the supervisor notices, services live on."""
+        self.wanted = False
         launcher, self.launcher = self.launcher, None
         if launcher is None:
             return
@@ -101,6 +110,7 @@ class Machine:
 
     def power_off(self) -> None:
         """The plug is pulled: every process dies, unsynced writes are lost."""
+        self.wanted = False
         scheduler = self.ring.scheduler
         scheduler.end(self.table.life)
         self.table.processes.clear()
@@ -190,9 +200,13 @@ class Machine:
             self.launcher.supervisor_ended(supervisor.pid, code, signal)
 
     def _launcher_exited(self, code: int) -> None:
-        del code
         self.launcher = None
         self.table.reaper = None
+        if code == protocol.EXIT_FAILED:
+            self.wanted = False  # departed: this member does not come back
+        if self.wanted:  # as a service manager would
+            power = self.table.life
+            self.ring.scheduler.after(SERVICE_MANAGER_S, power, self.start)
 
     def _signal(self, signal: str) -> None:
         if signal in ("KILL", "SIGKILL"):

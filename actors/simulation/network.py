@@ -21,12 +21,14 @@ from actors.messages.ring import (
 )
 from actors.runtime.world import World
 from actors.simulation.fabric import CONNECT_S, Fabric
-from actors.simulation.scheduler import Life, Scheduler
+from actors.simulation.scheduler import SECOND, Life, Scheduler
 from actors.wire.admission import Gate, refusal
 from actors.wire.codec import decode, encode
 from actors.wire.vocabulary import Door
 
 PORT = "port/net"
+FRESH_NS = 3 * SECOND // 2  # an answer takes the connection the question came on
+_NEVER = "", -FRESH_NS
 REFUSALS_S = 10.0  # refused frames are told of once in this long, by reason and peer
 
 
@@ -43,7 +45,9 @@ class SimulatedNetwork:
         self._door = Door.KEYED if keyed else Door.OPEN
         self._ring = ""
         self._routes: dict[str, str] = {}  # member → address
-        self._heard: dict[str, str] = {}  # member → address its last frame came from
+        self._heard: dict[
+            str, tuple[str, int]
+        ] = {}  # member → where its last frame came from, when
         self._refused: dict[tuple[str, str], int] = {}
 
     def attach(self, world: World) -> None:
@@ -59,8 +63,10 @@ class SimulatedNetwork:
         """Encode and carry; an envelope known to be lost goes to `World.undeliverable`."""
         member, _ = split_address(envelope.to)
         assert member is not None, envelope.to
-        address = self._routes.get(member) or self._heard.get(member)
-        if address is None:
+        heard, at_ns = self._heard.get(member, _NEVER)
+        fresh = self._scheduler.now - at_ns < FRESH_NS
+        address = heard if fresh else self._routes.get(member)
+        if not address:
             self._world.undeliverable(envelope, f"no address of member {member[:8]} is known")
             return
         try:
@@ -85,7 +91,7 @@ class SimulatedNetwork:
         if reason is not None:
             self._refuse(reason, source)
             return
-        self._heard[decoded.source] = source
+        self._heard[decoded.source] = source, self._scheduler.now
         self._world.hlc_merge(decoded.envelope.hlc)
         self._world.deliver(decoded.envelope)
 

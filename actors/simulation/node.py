@@ -49,6 +49,7 @@ class SupervisorProcess:
         self.machine = machine
         self.pid = pid
         self.life = Life()
+        self.is_up = False  # its actors run
         self.store = SimulatedStore(
             scheduler, self.life, machine.disk, generator(seed, f"store:{label}")
         )
@@ -73,6 +74,7 @@ class SupervisorProcess:
 
     def start(self, root: Root) -> None:
         """Bind the ports and start the tree."""
+        self.is_up = True
         self.network.attach(self.world)
         self.world.register_port("port/process", self._process)
         actor = root(self)

@@ -39,9 +39,14 @@ class Ring:
     def add(self, root: Root, quartz: Quartz | None = None) -> Machine:
         """A new machine; it is not started."""
         number = len(self.machines)
-        machine = Machine(self, number, address_of(number), root, quartz or Quartz())
+        machine = Machine(self, number, self.address(number), root, quartz or Quartz())
         self.machines.append(machine)
         return machine
+
+    @staticmethod
+    def address(number: int) -> str:
+        """The gossip address of machine `number`."""
+        return f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}:{GOSSIP_PORT}"
 
     # ── time ──
 
@@ -71,8 +76,3 @@ class Ring:
         del name
         if isinstance(error, KeyboardInterrupt):
             self.scheduler.interrupted = error
-
-
-def address_of(number: int) -> str:
-    """The gossip address of machine `number`."""
-    return f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}:{GOSSIP_PORT}"

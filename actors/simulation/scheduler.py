@@ -45,6 +45,7 @@ class Scheduler:
         self._random = random.Random(f"{seed}:scheduler")  # noqa: S311 - a simulation's own
         self._bits = self._random.getrandbits
         self.interrupted: BaseException | None = None
+        self.journal: list[str] | None = None  # a line for each step, where wanted
 
     @property
     def now_s(self) -> float:
@@ -92,6 +93,8 @@ class Scheduler:
                     continue
             self.now = entry[0]
             self.steps += 1
+            if self.journal is not None:
+                self.journal.append(f"{self.now} {entry[1]} {_name(call)}")
             call()
             if soon:
                 self._run_soon()
@@ -149,6 +152,12 @@ class Scheduler:
     def last_draw(self) -> int:
         """One more draw, at the end of a run: equal runs end with equal draws ("unseed")."""
         return self._bits(64)
+
+
+def _name(call: Call) -> str:
+    """What a step does, in words that are the same in each run."""
+    inner = getattr(call, "func", call)  # of a partial
+    return str(getattr(inner, "__qualname__", type(inner).__name__))
 
 
 def generator(seed: str, label: str) -> random.Random:

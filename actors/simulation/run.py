@@ -1,0 +1,223 @@
+"""One run: form the ring, let the faults happen, heal, demand that all is well, judge, report.
+
+The report is a function of the options alone: its last line is the verdict and the digest of the
+event log. The event log it stands on is in the result.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal
+
+from actors.errors import UsageError
+from actors.messages.simulation import PhaseBegan
+from actors.simulation.checkers import Judgement, judge
+from actors.simulation.eventlog import Logged
+from actors.simulation.faults import Faults
+from actors.simulation.machine import Machine, Quartz
+from actors.simulation.observer import Observer
+from actors.simulation.plan import Plan, dissemination_s, draw_plan, reunion_s
+from actors.simulation.ring import Ring
+from actors.simulation.scenario import read_scenario
+from actors.simulation.supervisors import supervisor
+
+DEFAULT_SUPERVISORS: Final = 5
+DEFAULT_S: Final = 60.0
+LOOK_S: Final = 1.0  # between two looks at the ring while it should agree
+STEADY_S: Final = 5.0  # and so long it has to go on agreeing
+START_S: Final = 3.0  # for processes to start
+
+Verdict = Literal["ok", "broken"]
+
+
+@dataclass(frozen=True, slots=True)
+class SimulationOptions:
+    """What to run. None: as the scenario says, or the default.
+
+    `for_s` is the length of the faults phase in virtual seconds; forming the ring before it and
+    healing after it take what they take, within the limits that are checked.
+    """
+
+    seed: int = 0
+    supervisors: int | None = None
+    for_s: float | None = None
+    scenario: str = ""  # the text of a scenario file; empty: drawn from the seed
+    journal: bool = False  # keep a line for each step, to find where two runs differ
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of a run. `steps` counts what the scheduler ran; `report` is text for stdout."""
+
+    verdict: Verdict
+    sha256: str
+    report: str
+    judgement: Judgement
+    plan: Plan
+    steps: int
+    virtual_s: float
+    events: list[Logged] = field(repr=False, default_factory=list)
+    journal: list[str] = field(repr=False, default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 9 when an invariant broke."""
+        return 0 if self.verdict == "ok" else 9
+
+
+def plan_of(options: SimulationOptions) -> Plan:
+    """The plan of the options. Raises `UsageError` for a scenario that cannot be read."""
+    if options.supervisors is not None and options.supervisors < 1:
+        raise UsageError("a ring has at least one supervisor")
+    if options.scenario:
+        return read_scenario(options.scenario, options.supervisors, options.for_s)
+    count = options.supervisors or DEFAULT_SUPERVISORS
+    return draw_plan(
+        str(options.seed), count, DEFAULT_S if options.for_s is None else options.for_s
+    )
+
+
+def read_scenario_file(path: str) -> str:
+    """The text of a scenario file. Raises `UsageError` where there is none."""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read the scenario {path}: {error}") from error
+
+
+def run_simulation(options: SimulationOptions) -> Result:
+    """Run, judge, report. Raises `UsageError` for a scenario that cannot be read."""
+    plan = plan_of(options)
+    run = Run(str(options.seed), plan)
+    if options.journal:
+        run.ring.scheduler.journal = []
+    run.all_phases()
+    ring = run.ring
+    judgement = judge(ring.log.events, plan)
+    sha256 = ring.log.sha256()
+    verdict: Verdict = "broken" if judgement.violations else "ok"
+    report = _report(options.seed, run, judgement, f"{verdict} {sha256}")
+    return Result(
+        verdict,
+        sha256,
+        report,
+        judgement,
+        plan,
+        ring.scheduler.steps,
+        ring.scheduler.now_s,
+        ring.log.events,
+        ring.scheduler.journal or [],
+    )
+
+
+class Run:
+    """A ring and its plan, phase by phase."""
+
+    def __init__(self, seed: str, plan: Plan) -> None:
+        setup = plan.setup
+        self.plan = plan
+        self.ring = Ring(seed, quality=setup.quality, pace=setup.pace, keyed=setup.keyed)
+        self.faults = Faults(self.ring)
+        self.observer = Observer(self.ring)
+        self.formed_s = self.healed_s = -1.0
+        ring = self.ring
+        ring.fabric.remembers = any(f.what in ("garbage", "replay") for f in plan.faults)
+        addresses = [ring.address(number) for number in range(setup.supervisors)]
+        for number in range(setup.supervisors):
+            root = supervisor(tuple(addresses[: setup.seeds]), permanent=number < setup.permanent)
+            quartz = setup.quartz[number] if setup.quartz else Quartz()
+            ring.add(root, quartz)
+
+    def all_phases(self) -> None:
+        """The whole run."""
+        self.form()
+        self.suffer()
+        self.heal()
+
+    def form(self) -> None:
+        """All machines start and find one another."""
+        ring, setup = self.ring, self.plan.setup
+        ring.log.note(PhaseBegan("form"))
+        for machine in ring.machines:
+            machine.start()
+            ring.run_for(setup.stagger_s)
+        ring.run_for(START_S)
+        self.formed_s = self._until_agreed(reunion_s(setup), steady_s=0.0)
+
+    def suffer(self) -> None:
+        """The faults of the plan happen."""
+        ring = self.ring
+        ring.log.note(PhaseBegan("faults"))
+        self.faults.schedule(self.plan.faults)
+        ring.run_for(self.plan.faults_s)
+
+    def heal(self) -> None:
+        """Everything is repaired; within its limit the ring has to be whole, and stay so."""
+        ring, setup = self.ring, self.plan.setup
+        self.faults.heal()
+        ring.log.note(PhaseBegan("heal"))
+        ring.run_for(START_S)
+        limit_s = reunion_s(setup) + 60.0
+        self.healed_s = self._until_agreed(limit_s, steady_s=STEADY_S)
+        self.observer.look_at_rumors()
+        waited_s = 0.0
+        while not self.observer.same_rumors(is_expected) and waited_s < 2 * dissemination_s(
+            setup.supervisors
+        ):
+            ring.run_for(LOOK_S)
+            waited_s += LOOK_S
+            self.observer.look_at_rumors()
+        ring.log.note(PhaseBegan("end"))
+
+    def _until_agreed(self, limit_s: float, steady_s: float) -> float:
+        """Look until all agree, and go on agreeing; seconds that took, -1 if they do not."""
+        ring = self.ring
+        began_s = ring.scheduler.now_s
+        since_s = -1.0
+        while ring.scheduler.now_s - began_s < limit_s + steady_s:
+            self.observer.look()
+            now_s = ring.scheduler.now_s
+            if not self.observer.agree(is_expected):
+                since_s = -1.0
+            elif since_s < 0:
+                since_s = now_s
+            if since_s >= 0 and now_s - since_s >= steady_s:
+                return since_s - began_s
+            ring.run_for(LOOK_S)
+        return -1.0
+
+
+def is_expected(machine: Machine) -> bool:
+    """Whether a machine should be a living member now."""
+    return machine.wanted
+
+
+def _report(seed: int, run: Run, judgement: Judgement, last: str) -> str:
+    plan, ring = run.plan, run.ring
+    setup = plan.setup
+    quality = setup.quality
+    size = f"{setup.supervisors} supervisors ({setup.permanent} permanent)"
+    delay = f"{quality.delay_ns / 1e6:g} ms and up to {quality.spread_ns / 1e6:g} ms more"
+    odds = f"loss {quality.loss:g}, duplicate {quality.duplicate:g}, reorder {quality.reorder:g}"
+    work = (
+        f"{ring.scheduler.steps} steps, {ring.fabric.sent} frames, {ring.fabric.sent_bytes} bytes"
+    )
+    lines = [
+        f"seed {seed}, {size}, plan {plan.name}: {plan.faults_s:g} s, {len(plan.faults)} faults",
+        f"links: {delay}, {odds}",
+        *(fault.describe() for fault in plan.faults),
+        f"ring formed after {_took(run.formed_s)}, healed after {_took(run.healed_s)}",
+        f"{ring.scheduler.now_s:.3f} virtual seconds, {work}, {len(ring.log.events)} events",
+        f"last draw {ring.scheduler.last_draw():016x}",
+    ]
+    kinds = Counter(type(logged.event).__name__ for logged in ring.log.events)
+    lines += [f"{count:8} {kind}" for kind, count in sorted(kinds.items())]
+    lines += [f"{count:8} times judged: {name}" for name, count in judgement.judged.items()]
+    lines += [f"BROKEN {violation}" for violation in judgement.violations]
+    return "\n".join([*lines, last]) + "\n"
+
+
+def _took(seconds: float) -> str:
+    return "its limit: never" if seconds < 0 else f"{seconds:.1f} s"

@@ -1,0 +1,151 @@
+"""Scenario files: a plan written by hand, in TOML.
+
+    name = "half and half"
+    supervisors = 10
+    permanent = 2
+    for = "60s"
+
+    [network]
+    loss = 0.05
+    delay = "2ms"
+
+    [[fault]]
+    what = "partition"
+    at = "10s"
+    for = "20s"
+    machines = [0, 1, 2, 3, 4]
+
+`machines` and `others` are numbers from 0; `others` left out means all the rest. Unknown keys are
+errors, with what would be known.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterable
+from dataclasses import fields, replace
+from typing import Any, Final
+
+from actors.errors import UsageError
+from actors.simulation.fabric import LinkQuality
+from actors.simulation.plan import KINDS, Fault, Plan, Setup
+from actors.simulation.scheduler import SECOND
+
+_UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_DURATION: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h)?\s*")
+_TOP: Final = ("name", "supervisors", "permanent", "seeds", "stagger", "keyed", "for")
+_FAULT: Final = tuple(item.name.removesuffix("_s") for item in fields(Fault))
+_NETWORK: Final = ("delay", "spread", "tail", "tail_delay", "loss", "duplicate", "reorder")
+
+
+def seconds(value: object, where: str = "duration") -> float:
+    """A duration: `120s`, `2m`, `500ms`, or a number of seconds. Raises `UsageError`."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
+        return float(value)
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise UsageError(f"{where}: {value!r} is no duration; write 120s, 2m or 500ms")
+    return float(match[1]) * _UNITS[match[2] or "s"]
+
+
+def read_scenario(text: str, supervisors: int | None, faults_s: float | None) -> Plan:
+    """The plan in a scenario file; `supervisors` and `faults_s` given override the file's.
+
+    Raises `UsageError` with what is wrong and what would be right.
+    """
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"the scenario is no TOML: {error}") from error
+    _known("the scenario", document, (*_TOP, "network", "fault"))
+    count = supervisors or _integer(document, "supervisors", 5, least=1)
+    setup = Setup(
+        supervisors=count,
+        permanent=_integer(document, "permanent", 1, least=0),
+        seeds=_integer(document, "seeds", 1, least=1),
+        stagger_s=seconds(document.get("stagger", 0), "stagger"),
+        keyed=bool(document.get("keyed", False)),
+        quality=_quality(document.get("network", {})),
+    )
+    entries = document.get("fault", [])
+    if not isinstance(entries, list):
+        raise UsageError("faults are written as [[fault]], one table each")
+    faults = [_fault(entry, number, count) for number, entry in enumerate(entries, 1)]
+    end_s = max((fault.at_s + fault.for_s for fault in faults), default=0.0)
+    length_s = faults_s if faults_s is not None else seconds(document.get("for", end_s), "for")
+    ordered = tuple(sorted(faults, key=lambda fault: fault.at_s))
+    return Plan(setup, length_s, ordered, str(document.get("name", "scenario")))
+
+
+def _quality(table: Any) -> LinkQuality:
+    if not isinstance(table, dict):
+        raise UsageError("[network] is a table")
+    _known("[network]", table, _NETWORK)
+    given: dict[str, Any] = {}
+    for key, field in (("delay", "delay_ns"), ("spread", "spread_ns"), ("tail_delay", "tail_ns")):
+        if key in table:
+            given[field] = int(seconds(table[key], f"network.{key}") * SECOND)
+    for key in ("tail", "loss", "duplicate", "reorder"):
+        if key in table:
+            given[key] = _fraction(table[key], f"network.{key}")
+    return LinkQuality(**given)
+
+
+def _fault(entry: Any, number: int, supervisors: int) -> Fault:
+    where = f"fault {number}"
+    if not isinstance(entry, dict):
+        raise UsageError(f"{where}: faults are written as [[fault]], one table each")
+    _known(where, entry, _FAULT)
+    what = entry.get("what")
+    if what not in KINDS:
+        raise UsageError(f"{where}: what = {what!r} is not known{_instead(what, KINDS)}")
+    fault = Fault(what, seconds(entry.get("at", 0), f"{where}: at"))
+    fault = replace(
+        fault,
+        for_s=seconds(entry.get("for", 0), f"{where}: for"),
+        machines=_machines(entry, "machines", where, supervisors),
+        others=_machines(entry, "others", where, supervisors),
+        amount=float(entry.get("amount", 0.0)),
+        detail=str(entry.get("detail", "")),
+    )
+    if not fault.machines:
+        raise UsageError(f"{where}: machines = [numbers from 0] is missing")
+    return fault
+
+
+def _machines(entry: dict[str, Any], key: str, where: str, supervisors: int) -> tuple[int, ...]:
+    numbers = entry.get(key, [])
+    wrong = f"{where}: {key} are numbers from 0 to {supervisors - 1}, in brackets"
+    if not isinstance(numbers, list):
+        raise UsageError(wrong)
+    if any(not isinstance(n, int) or not 0 <= n < supervisors for n in numbers):
+        raise UsageError(wrong)
+    return tuple(numbers)
+
+
+def _integer(table: dict[str, Any], key: str, default: int, *, least: int) -> int:
+    value = table.get(key, default)
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise UsageError(f"{key} = {value!r}: a whole number from {least} is wanted")
+    return value
+
+
+def _fraction(value: object, where: str) -> float:
+    if not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise UsageError(f"{where} = {value!r}: a probability from 0 to 1 is wanted")
+    return float(value)
+
+
+def _known(where: str, table: dict[str, Any], keys: Iterable[str]) -> None:
+    known = tuple(keys)
+    for key in table:
+        if key not in known:
+            raise UsageError(f"{where}: {key!r} is not known{_instead(key, known)}")
+
+
+def _instead(word: object, known: Iterable[str]) -> str:
+    names = tuple(known)
+    near = difflib.get_close_matches(str(word), names, 1)
+    return f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(names)}"
