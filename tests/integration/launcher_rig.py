@@ -16,6 +16,7 @@ from actors.launcher.identity import start_ticks
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
+SCRIPT = ROOT / "actors" / "launcher" / "__main__.py"
 SUPERVISOR = HERE / "launcher_supervisor.py"
 NAMES = vars(protocol)
 
@@ -55,7 +56,7 @@ class Rig:
         env = {**os.environ, "PYTHONPATH": str(ROOT)}
         with (self.root / "out").open("ab") as out:
             self.launcher = subprocess.Popen(
-                [sys.executable, "-m", "actors.launcher", json.dumps(told)],
+                [sys.executable, "-I", "-S", str(SCRIPT), json.dumps(told)],
                 env=env,
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,

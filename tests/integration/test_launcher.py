@@ -1,10 +1,13 @@
 """The launcher with real processes: what dies, what lives on, and with which exit code."""
 
+import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,10 +15,11 @@ import pytest
 
 from actors.launcher import lock, protocol
 from actors.launcher.identity import boottime
+from actors.launcher.main import main
 from actors.launcher.supervision import NO_CONNECTION, TIMED_OUT
 
 sys.path.insert(0, str(Path(__file__).parent))
-from launcher_rig import Rig, alive, eventually
+from launcher_rig import ROOT, SUPERVISOR, Rig, alive, eventually
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="process identity needs /proc")
 
@@ -127,9 +131,6 @@ def test_an_adopted_pid_that_is_somebody_elses_by_now_is_left_alone(rig: Rig) ->
     launcher.wait()
     table = rig.root / "launcher.json"
     rig_pid = os.getpid()
-    import json
-    import zlib
-
     lines = []
     for line in table.read_bytes().splitlines():
         record = json.loads(line.partition(b" ")[2])
@@ -390,12 +391,28 @@ def test_a_launcher_whose_output_nobody_reads_goes_on(rig: Rig) -> None:
     assert launcher.wait(15) == 0
 
 
-def test_the_launcher_is_small(rig: Rig) -> None:
-    launcher = rig.start()
+def test_becoming_the_launcher_keeps_the_pid_and_sheds_the_memory(rig: Rig) -> None:
+    begin = (
+        "import os, pathlib, sys, msgspec, zmq; from actors.launcher.main import *;"
+        f"argv = (sys.executable, {str(SUPERVISOR)!r}, {str(rig.root)!r});"
+        f"become(LauncherOptions({str(rig.root)!r}, argv, dict(os.environ), json_logging=True))"
+    )
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with (rig.root / "out").open("wb") as out:
+        launcher = subprocess.Popen([sys.executable, "-c", begin], env=env, stdout=out)
+    rig.launcher = launcher
     rig.supervisor()
     status = Path(f"/proc/{launcher.pid}/status").read_text()
-    rss_kb = int(status.partition("VmRSS:")[2].split()[0])
-    assert rss_kb < 18_000
+    assert int(status.partition("VmRSS:")[2].split()[0]) < 18_000
+    launcher.send_signal(signal.SIGINT)
+    assert launcher.wait(10) == 0
+    last = json.loads(rig.said().splitlines()[-1])
+    assert last["content"] == "Hasta la vista, services."
+
+
+def test_options_that_are_no_options_are_an_error() -> None:
+    for arguments in ([], ["{"], ["[]"], ['{"state_dir":"/", "argv":[], "wat":1}']):
+        assert main(arguments) == 2
 
 
 def _group(pgid: int) -> list[int]:

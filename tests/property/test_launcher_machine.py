@@ -207,9 +207,12 @@ class LauncherMachine(RuleBasedStateMachine):
             self.now = max(self.now, due)
             self.hear(Tick())
         self.now = max(self.now, until)
+        if self.exit_code is None:
+            overdue = [pid for pid, until_s in self.fences.items() if until_s <= self.now]
+            assert not set(overdue) & set(self.living), "no leader outlives its instant"
 
     @invariant()
-    def no_leader_outlives_its_instant(self) -> None:
+    def a_leaders_instant_is_not_overslept(self) -> None:
         if self.exit_code is None:
             wake_s = wake_at(self.state)
             for pid, until_s in self.fences.items():
@@ -222,6 +225,11 @@ class LauncherMachine(RuleBasedStateMachine):
             assert self.exit_code is not None
         if self.exit_code in (0, 86):
             assert not self.living
+
+    @invariant()
+    def everyone_who_asked_is_answered_once_nothing_is_left_to_wait_for(self) -> None:
+        if self.exit_code is None and not self.state.groups:
+            assert not self.open_asks
 
     @invariant()
     def what_lives_is_known(self) -> None:

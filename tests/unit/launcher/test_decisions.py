@@ -313,6 +313,14 @@ def test_a_supervisor_that_closed_its_end_and_stays_is_killed() -> None:
     assert SignalSupervisor(SUPERVISOR, "KILL") in story.wait(5.1)
 
 
+def test_late_reports_of_earlier_processes_change_nothing() -> None:
+    story = Story().up().service()
+    state = story.state
+    late = (SupervisorEnded(49, 84), Ended("service:a", 99, code=0), GroupGone("service:a", 99))
+    assert [story.hear(report) for report in (*late, Executed("service:b", 5))] == [[]] * 4
+    assert story.state == state
+
+
 def test_an_earlier_launchers_supervisor_goes_first() -> None:
     story = Story()
     assert StartSupervisor() not in story.hear(Begin(49))
