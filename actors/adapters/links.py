@@ -87,7 +87,10 @@ class Links:
                 case "turned away":
                     return self._turned_away(peer, now)
                 case "nobody":
-                    return f"nobody answers at {peer.address}"
+                    # Once is what a peer shows that is just turning its key, or starting again.
+                    peer.misses += 1
+                    if peer.is_seed or peer.misses > 1:
+                        return f"nobody answers at {peer.address}"
         return ""
 
     def close_idle(self, peer: Peer, now: float, patience_s: float) -> bool:

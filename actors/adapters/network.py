@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 GOSSIP: Final = "gossip"
 
 _FRESH_S: Final = 1.5  # a way back is believed for a probe period and a half
+_BIND_AGAIN_S: Final = 0.002  # the port of the listener before is free in a moment
 _BREATHER_S: Final = 0.05  # after a failed turn, which may fail again
 
 _log = logging.getLogger(__name__)
@@ -204,6 +205,10 @@ class ZmqNetwork:
             self._release()
 
     def _on_mail(self, envelope: Envelope) -> None:
+        if isinstance(envelope.message, RingChosen):
+            # At once: what gossip sends next is already stamped with it.
+            self._ring = self._world.ring_id = envelope.message.ring_id
+            self._inbound.belong_to(self._ring)
         self._mail.append(envelope)
         self._wakeup.ring()
 
@@ -220,15 +225,17 @@ class ZmqNetwork:
                 self._breather.wait(_BREATHER_S)
 
     def _turn(self) -> None:
-        pause_s = 0.02 if self._waiting or not self._listener.bound else self._options.key_watch_s
+        pause_s = 0.02 if self._waiting else self._options.key_watch_s
+        if not self._listener.bound:
+            pause_s = _BIND_AGAIN_S
         ready = dict(self._poller.poll(int(pause_s * 1_000)))
         now = self._now()
         if self._wakeup.handle in ready:
             self._wakeup.hush()
         for source in ready:
             self._attend(source, now)
-        if not self._listener.bound:
-            self._listener.bind()
+        if not self._listener.bound and self._listener.bind():
+            self._counts["key_turns"] += 1
         self._take_mail(now)
         self._send_waiting(now)
         if now >= self._next_look_s:
@@ -263,9 +270,7 @@ class ZmqNetwork:
 
     def _told(self, message: Message, now: float) -> None:
         match message:
-            case RingChosen(ring_id):
-                self._ring = self._world.ring_id = ring_id
-                self._inbound.belong_to(ring_id)
+            case RingChosen():
                 self._tell_keys()
             case Route(member, address, keys):
                 peer = self._peer(member)
@@ -440,7 +445,6 @@ class ZmqNetwork:
         self._zap.accept(self._keychain.accepted())
         if pair == self._listener.pair:
             return
-        self._counts["key_turns"] += 1
         self._inbound.receive(self._listener.socket, self._now(), routed=True)
         for source in (self._listener.socket, self._listener.monitor):
             self._poller.unregister(source)

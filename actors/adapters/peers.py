@@ -22,7 +22,7 @@ class Peer:
     """A member, or (`is_seed`) whoever answers at a seed's address.
 
     `address` as gossip says it, `endpoint` once its host is an IP address. `turn` counts the keys
-    that were tried since a handshake last succeeded.
+    that were tried, `misses` the vain connects, since a handshake last succeeded.
     """
 
     name: str
@@ -33,6 +33,7 @@ class Peer:
     is_seed: bool = False
     link: Link | None = None
     turn: int = 0
+    misses: int = 0
     failures: int = 0
     retry_s: float = 0.0
     dialled_s: float = 0.0
@@ -46,7 +47,7 @@ class Peer:
 
     def reached(self) -> None:
         """A handshake succeeded."""
-        self.turn = self.failures = 0
+        self.turn = self.misses = self.failures = 0
         self.retry_s = 0.0
         self.reported = False
 
