@@ -96,7 +96,7 @@ def examine(place: Place) -> Iterator[Finding]:
 
 
 def _command() -> Iterable[Finding]:
-    """Is the `hab` that a shell finds this one?"""
+    """Whether the `hab` that a shell finds is this one."""
     ours = program()[0]
     found = shutil.which("hab")
     if found is None:
@@ -115,7 +115,7 @@ def _command() -> Iterable[Finding]:
 
 
 def _root(layout: StateLayout) -> Iterable[Finding]:
-    """Can the state be written, and is there room for it?"""
+    """Whether the state can be written, and there is room for it."""
     there = layout.supervisor
     while not there.exists() and there != there.parent:
         there = there.parent
@@ -161,7 +161,7 @@ def _clock() -> Iterable[Finding]:
 
 
 def _habitat(layout: StateLayout) -> Iterable[Finding]:
-    """Is Chef Habitat on this machine? It is recognised, and not touched."""
+    """Whether Chef Habitat is on this machine; it is recognised, and not touched."""
     theirs = StateLayout(Path("/hab"))
     if habitat_state(layout):
         yield Finding(
@@ -180,7 +180,7 @@ def _habitat(layout: StateLayout) -> Iterable[Finding]:
 
 
 def _configuration(layout: StateLayout) -> Iterable[Finding]:
-    """Are the configuration files good?"""
+    """Whether the configuration files are good."""
     try:
         cli_setting(layout.root, "ctl_secret")
         settled_options({}, layout, ())
@@ -218,7 +218,7 @@ def _secret(layout: StateLayout) -> Iterable[Finding]:
 
 
 def _supervisor(place: Place, running: int | None) -> Iterable[Finding]:
-    """Does a supervisor run, and does it answer?"""
+    """Whether a supervisor runs, and answers."""
     lock = place.layout.lock
     if running is None:
         left = f"; {lock} is left over from an earlier one and harmless" if lock.exists() else ""
@@ -243,7 +243,7 @@ def _supervisor(place: Place, running: int | None) -> Iterable[Finding]:
 
 
 def _ports(layout: StateLayout) -> Iterable[Finding]:
-    """Are the ports free that a supervisor started now would listen on?"""
+    """Whether the ports are free that a supervisor started now would listen on."""
     try:
         options = supervisor_options(layout, settled_options({}, layout, ()))
     except HabError:
@@ -277,7 +277,7 @@ def taken(host: str, port: int) -> str:
 
 
 def _exposure(layout: StateLayout) -> Iterable[Finding]:
-    """Would strangers reach something?"""
+    """Whether strangers would reach something."""
     try:
         resolved = settled_options({}, layout, ())
     except HabError:

@@ -12,7 +12,8 @@ import click
 
 from actors.errors import UsageError
 from actors.messages.service import LoadService, ServiceSpec
-from cli.values import Bind, Duration, Name, ident, is_service_word
+from actors.specs.spec_file import problem
+from cli.values import Bind, Duration, Name, is_service_word
 
 # Command line parameter → field of the spec.
 FIELDS: Mapping[str, str] = {
@@ -162,22 +163,30 @@ def load_request(
         raise UsageError(
             "--config-from names a directory here; it is no use to a remote supervisor"
         )
-    package, install = subject, ""
     if is_hart(subject):
-        if not local:
-            raise UsageError(
-                f"{subject} is a file here; install it on the supervisor's machine with "
-                "`hab pkg install` and load it by its ident"
-            )
-        package, install = hart_ident(Path(subject)), str(Path(subject).absolute())
-    elif subject:
-        try:
-            ident(subject)
-        except ValueError as error:
-            raise UsageError(str(error)) from error
-    spec = ServiceSpec(ident=package, **given)
-    names = ("ident", *given) if package else tuple(given)
-    return LoadService(spec, given=names, force=force, wait=wait, install=install)
+        return _archive(str(subject), given, local=local, force=force, wait=wait)
+    spec = ServiceSpec(ident=subject or "", **given)
+    if reason := problem(spec):
+        raise UsageError(reason)
+    names = ("ident", *given) if subject else tuple(given)
+    return LoadService(spec, given=names, force=force, wait=wait)
+
+
+def _archive(
+    subject: str, given: Mapping[str, Any], *, local: bool, force: bool, wait: bool
+) -> LoadService:
+    """Make the request to install a package archive and load what is in it."""
+    if not local:
+        raise UsageError(
+            f"{subject} is a file here; install it on the supervisor's machine with "
+            "`hab pkg install` and load it by its ident"
+        )
+    path = Path(subject).absolute()
+    if not path.is_file():
+        raise UsageError(f"File: '{subject}' cannot be found")
+    # Which package it is the archive says, when it is installed.
+    spec = ServiceSpec(ident="", **given)
+    return LoadService(spec, tuple(given), force=force, wait=wait, install=str(path))
 
 
 def changes(params: Mapping[str, Any]) -> tuple[ServiceSpec, tuple[str, ...]]:
@@ -201,15 +210,6 @@ def check_service(service: str) -> str:
 def is_hart(subject: str | None) -> bool:
     """Whether a subject is a package archive rather than an ident."""
     return bool(subject) and str(subject).endswith(".hart")
-
-
-def hart_ident(path: Path) -> str:
-    """Read the ident inside a package archive. Raises HabError where it is none."""
-    from cli.packages import ident_of_hart
-
-    if not path.is_file():
-        raise UsageError(f"File: '{path}' cannot be found")
-    return ident_of_hart(path)
 
 
 def _is_given(key: str, value: object) -> bool:

@@ -7,6 +7,7 @@ checked when it starts.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import click
 import msgspec
@@ -26,8 +27,7 @@ def load_for_next_start(
 ) -> None:
     """Write the spec of a service to be loaded. Raises `nobody` where that is no use."""
     _check_down(nobody, place)
-    install_hart(place.layout, wanted)
-    decision = decide(place.layout, wanted)
+    decision = decide(place.layout, installed(place.layout, wanted))
     _tell(place.layout, decision, "svc.load", as_json=as_json)
 
 
@@ -38,12 +38,16 @@ def start_at_next_start(nobody: NoSupervisor, place: Place, service: str, *, as_
     _tell(place.layout, decision, "svc.start", as_json=as_json)
 
 
-def install_hart(layout: StateLayout, wanted: LoadService) -> None:
-    """Install the package archive a load names, if it names one."""
-    if wanted.install:
-        from cli.packages import install
+def installed(layout: StateLayout, wanted: LoadService) -> LoadService:
+    """Install the package archive a load names, if it does; the load by ident that is left."""
+    if not wanted.install:
+        return wanted
+    from cli.packages import install
 
-        say(f"Installed {install(layout, wanted.install)}")
+    package = install(layout, Path(wanted.install))
+    say(f"Installed {package}")
+    spec = msgspec.structs.replace(wanted.spec, ident=package)
+    return msgspec.structs.replace(wanted, spec=spec, install="")
 
 
 def decide(layout: StateLayout, command: LoadService | StartService) -> rules.Write | rules.Keep:
@@ -105,12 +109,16 @@ def _tell(
 ) -> None:
     service = decision.spec.service if isinstance(decision, rules.Write) else decision.service
     unchanged = isinstance(decision, rules.Keep)
+    path = layout.specs / f"{service}{spec_file.SUFFIX}"
+    text = f"{service} is to run at the next start: wrote {path}"
+    if unchanged:
+        text = f"{service} is to run at the next start already (unchanged): {path}"
     reason = "no supervisor is up; it takes effect when one starts"
     if as_json:
         emit_json(
             f"{verb}/1",
             {
-                "text": decision.text,
+                "text": text,
                 "unchanged": unchanged,
                 "event_id": "",
                 "service": service,
@@ -120,11 +128,7 @@ def _tell(
             },
         )
         return
-    path = layout.specs / f"{service}{spec_file.SUFFIX}"
-    if unchanged:
-        click.echo(f"{service} is to run at the next start already (unchanged): {path}")
-    else:
-        click.echo(f"{service} is to run at the next start: wrote {path}")
+    click.echo(text)
     say(f"Nothing runs yet: {reason} (`hab sup run`).")
 
 
@@ -133,6 +137,6 @@ def write_for_start(layout: StateLayout, wanted: LoadService) -> str:
 
     As a load with force: what is loaded already is changed, and started if it was stopped.
     """
-    install_hart(layout, wanted)
-    decision = decide(layout, msgspec.structs.replace(wanted, force=True))
+    forced = msgspec.structs.replace(installed(layout, wanted), force=True)
+    decision = decide(layout, forced)
     return decision.spec.service if isinstance(decision, rules.Write) else decision.service

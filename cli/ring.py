@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from actors.messages.ring import Members, MemberView, QueryMembers
-from cli.client import Session, asks, json_option, member_option
+from cli.client import Session, asks, json_option
 from cli.lazy import LazyGroup
 from cli.output import cell, duration_words, emit_json, table
 
@@ -41,11 +41,10 @@ def key() -> None:
 @click.command()
 @click.option("--full", is_flag=True, help="Member ids in full length.")
 @asks
-@member_option
 @json_option
-def members(*, full: bool, asked: Session, member: str, as_json: bool) -> None:
+def members(*, full: bool, asked: Session, as_json: bool) -> None:
     """Show the members of the ring, this one included, as the supervisor asked sees them."""
-    seen = asked.through(member).ask(QueryMembers(), Members)
+    seen = asked.ask(QueryMembers(), Members)
     views = sorted(seen.members, key=lambda view: (view.member.id != seen.me, view.member.id))
     if as_json:
         emit_json(

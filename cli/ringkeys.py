@@ -9,9 +9,7 @@ from pathlib import Path
 import click
 
 from actors.errors import UsageError
-from cli.problem import Failure
 from cli.ring import key_cache_path
-from cli.values import Name
 
 cache_option = click.option(
     "--cache-key-path",
@@ -21,14 +19,14 @@ cache_option = click.option(
 
 
 @click.command()
-@click.argument("ring", type=Name())
+@click.argument("ring")
 @cache_option
 def generate(ring: str, *, cache_key_path: str | None) -> None:
     """Make a new key for RING, or a newer revision of one."""
     from actors.adapters.keys import KeyCache
 
     made = KeyCache(key_cache_path(cache_key_path)).generate(ring, time.time())
-    click.echo(f"Generated ring key {made}.")
+    click.echo(f"Generated ring key {made.full_name}.")
 
 
 @click.command("import")
@@ -42,11 +40,11 @@ def import_key(file: Path | None, *, cache_key_path: str | None) -> None:
         raise UsageError(f"File: '{file}' cannot be found")
     text = file.read_text() if file else sys.stdin.read()
     imported = KeyCache(key_cache_path(cache_key_path)).import_text(text)
-    click.echo(f"Imported ring key {imported}.")
+    click.echo(f"Imported ring key {imported.full_name}.")
 
 
 @click.command()
-@click.argument("ring", type=Name())
+@click.argument("ring")
 @cache_option
 def export(ring: str, *, cache_key_path: str | None) -> None:
     """Print the newest revision of the key of RING, for `hab ring key import` elsewhere.
@@ -55,10 +53,4 @@ def export(ring: str, *, cache_key_path: str | None) -> None:
     """
     from actors.adapters.keys import KeyCache
 
-    cache = KeyCache(key_cache_path(cache_key_path))
-    if not cache.revisions(ring):
-        raise Failure(
-            f"There is no key for ring {ring} in {key_cache_path(cache_key_path)}.",
-            f"Make one with `hab ring key generate {ring}`.",
-        )
-    click.echo(cache.export(ring), nl=False)
+    click.echo(KeyCache(key_cache_path(cache_key_path)).export(ring), nl=False)

@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 import click
+import msgspec
 
 from actors.messages.service import StartService
 from cli.client import NoSupervisor, Session, override_name_option
@@ -50,9 +51,12 @@ def start(
     wanted = load_request(subject, flags, local=asked.place.local, force=False, wait=not no_wait)
     waiting = Waiting(not no_wait, timeout)
     try:
-        if set(wanted.given) - {"ident"} or wanted.install:
-            carry_out(asked, wanted, waiting, "svc.load")
         service = wanted.spec.ident or wanted.spec.name
+        if wanted.install:  # which service it is, is known when it is installed
+            known = msgspec.structs.replace(wanted, wait=True)
+            service = carry_out(asked, known, Waiting(timeout_s=timeout), "svc.load")
+        elif set(wanted.given) - {"ident"}:
+            carry_out(asked, wanted, waiting, "svc.load")
         carry_out(asked, StartService(service, wait=not no_wait), waiting, "svc.start")
     except NoSupervisor:
         if not asked.place.local or lock_holder(asked.place.layout) is not None:

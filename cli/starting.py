@@ -177,7 +177,7 @@ def prepare_ring_key(layout: StateLayout, resolved: Resolved) -> str:
                 f"the ring key from {source} is for ring {revision.name}, "
                 f"--ring ({resolved.sources['ring']}) says {name}"
             )
-        return str(revision.name)
+        return revision.name
     if not cache.revisions(name):
         raise Failure(
             f"There is no key for ring {name}.",

@@ -19,7 +19,6 @@ from cli.client import (
     Session,
     asks,
     json_option,
-    member_option,
     override_name_option,
 )
 from cli.lazy import LazyGroup
@@ -28,7 +27,7 @@ from cli.output import duration_words, emit_json, say
 from cli.problem import TIMED_OUT, Failure
 from cli.runoptions import run_options
 from cli.settings import lock_holder, state_layout
-from cli.starting import config_files_option, settled_options, supervise
+from cli.starting import config_files_option, settled_options, supervise, supervisor_options
 from cli.supconfig import generate
 from cli.values import Duration
 
@@ -78,7 +77,9 @@ def run(
     layout = state_layout(override_name, os.environ)
     resolved = settled_options(flags, layout, config_files)
     if generate_config:
-        click.echo(generate(resolved), nl=False)
+        # A named supervisor's control socket is a default that only its name explains.
+        control = supervisor_options(layout, resolved).listen_ctl
+        click.echo(generate(resolved, {"listen_ctl": control}), nl=False)
         return
     wanted = None
     if subject or flags.get("cmd"):
@@ -103,11 +104,10 @@ def _load_flags(flags: dict[str, Any]) -> list[str]:
 
 @click.command()
 @asks
-@member_option
 @json_option
-def status(*, asked: Session, member: str, as_json: bool) -> None:
+def status(*, asked: Session, as_json: bool) -> None:
     """Show who the supervisor is, its processes and where it listens."""
-    info = asked.through(member).ask(QuerySupervisor(), SupervisorInfo)
+    info = asked.ask(QuerySupervisor(), SupervisorInfo)
     facts = {name: getattr(info, name) for name in info.__struct_fields__}
     if as_json:
         emit_json("sup.status/1", facts)

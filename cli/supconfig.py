@@ -138,8 +138,11 @@ def _check_exclusive(resolved: Resolved) -> None:
         raise UsageError("--service-min-backoff-period is longer than --service-max-backoff-period")
 
 
-def generate(resolved: Resolved) -> str:
-    """Write the options as a sup.toml: what somebody chose is set, the rest is commented out."""
+def generate(resolved: Resolved, defaults: Mapping[str, str]) -> str:
+    """Write the options as a sup.toml; `defaults` outrank those of the table.
+
+    An option without a default that nobody chose is commented out; a secret is never written.
+    """
     lines = [
         "# Configuration of `hab sup run`, lowest in precedence:",
         "# this file < --config-files < environment < command line.",
@@ -155,7 +158,8 @@ def generate(resolved: Resolved) -> str:
             lines.append(f"# from {resolved.sources[option.key]}")
             lines.append(f"{option.key} = {_toml(option, resolved.values[option.key])}")
         elif option.shown:
-            lines.append(f'{option.key} = "{option.shown}"')
+            shown = defaults.get(option.key, option.shown)
+            lines.append(f"{option.key} = {json.dumps(shown)}")
         else:
             empty = {"flag": "false", "texts": "[]", "text": '""'}[option.kind]
             lines.append(f"# {option.key} = {empty}")

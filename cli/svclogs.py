@@ -54,9 +54,15 @@ def logs(
     Where both streams wrote, a line says which one it is from.
     """
     layout = state_layout(override_name, os.environ)
-    directory = _directory(layout, service)
+    name = _name(layout, service)
+    directory = layout.services / name / "logs"
+    if not directory.is_dir():
+        raise Failure(
+            f"No log directory {directory}",
+            "`hab svc status` lists the services; --override-name names another supervisor.",
+        )
     wanted = ("stdout", "stderr") if stream == "both" else (stream,)
-    paths = {name: directory / f"{hook or 'run'}.{name}.log" for name in wanted}
+    paths = {stream: directory / f"{hook or name}.{stream}.log" for stream in wanted}
     if not any(path.is_file() for path in paths.values()):
         raise Failure(f"No output of {hook or 'the service'} in {directory}", _present(directory))
     tails = {name: Tail(path) for name, path in paths.items()}
@@ -116,21 +122,14 @@ class Tail:
         return self._file
 
 
-def _directory(layout: StateLayout, service: str) -> Path:
-    """Find the log directory of a service named by ident, name or group."""
+def _name(layout: StateLayout, service: str) -> str:
+    """Find the name of a service called by ident, name or group; it need not be loaded any more."""
     from cli.loading import check_service
     from cli.offline import stored_spec
 
     check_service(service)
     spec = stored_spec(layout, service)
-    name = spec.service if spec else service.split("/")[:2][-1].partition(".")[0]
-    directory = layout.services / name / "logs"
-    if not directory.is_dir():
-        raise Failure(
-            f"No log directory {directory}",
-            "`hab svc status` lists the services; --override-name names another supervisor.",
-        )
-    return directory
+    return spec.service if spec else service.split("/")[:2][-1].partition(".")[0]
 
 
 def _present(directory: Path) -> str:

@@ -155,18 +155,6 @@ class Name(_Checked):
         return text
 
 
-def ident(text: str) -> str:
-    """`text` if it is a package ident. Raises ValueError with the form it should have."""
-    from actors.specs.spec_file import is_ident
-
-    if not is_ident(text):
-        raise ValueError(
-            f'Invalid package identifier: "{text}". A valid identifier is in the form '
-            "origin/name (example: acme/redis)"
-        )
-    return text
-
-
 def is_service_word(text: str) -> bool:
     """Whether `text` can name a loaded service: an ident, a service name or a service group."""
     from actors.specs.spec_file import is_ident

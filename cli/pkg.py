@@ -1,0 +1,1 @@
+"""`hab pkg`: the packages installed on this machine."""
