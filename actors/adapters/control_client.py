@@ -106,6 +106,11 @@ class ConnectionWatch:
         self._endpoint = endpoint
         self._cut_short = 0
 
+    def close(self, socket: zmq.Socket[bytes]) -> None:
+        """Stop watching; `socket` is the one that was watched."""
+        socket.disable_monitor()
+        self.monitor.close(0)
+
     def read(self) -> HabError | None:
         """Read what is there; the definite failure it means, if any (never once it has worked)."""
         error: HabError | None = None
@@ -167,7 +172,7 @@ class ControlClient:
     def close(self) -> None:
         """End the session; open requests end with it."""
         if not self._socket.closed:
-            self._socket.disable_monitor()
+            self._watch.close(self._socket)
             self._socket.close(0)
             self._context.term()
             self._at.close()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import select
 import socket
 import threading
 from collections import Counter, deque
@@ -42,14 +43,15 @@ from actors.messages.primitives import (
     CreateActor,
     HostBegin,
     HostBroken,
+    HostCall,
     HostHello,
     HostLost,
     HostOpen,
     HostReady,
-    HostReturns,
     RunMethod,
 )
 from actors.messages.runtime import CallFailed
+from actors.wire.calls import decode_return, encode_call, is_call_frame
 
 if TYPE_CHECKING:
     from actors.runtime.world import World
@@ -57,7 +59,7 @@ if TYPE_CHECKING:
 PORT: Final = "port/control"
 PULSE_S: Final = 1.0  # looks after sessions, reports what was refused
 RETRY_S: Final = 0.005  # between tries to send to a connection that had no room
-TURN: Final = 200  # frames read before what was queued here gets its turn
+EARLY: Final = 100  # answers kept of a host that has not yet said again who it is
 
 _log = logging.getLogger(__name__)
 _Job: TypeAlias = Callable[[], None]
@@ -92,6 +94,7 @@ class ControlServer:
         self._hosts = HostLinks(self._send_host)
         self._calls = 0
         self._refused: Counter[str] = Counter()
+        self._lock = threading.RLock()  # of the sockets and all that follows from them
         self._jobs: deque[_Job] = deque()
         self._woken = False
         self._closed = False
@@ -113,6 +116,18 @@ class ControlServer:
 
     def call(self, host: str, method: str, args: bytes, answer: Answer | None) -> None:
         """Hand a call straight to an open host; `answer` is called on the gateway's thread."""
+        # A call to an idle host leaves at once from the caller's own thread, which saves a
+        # hand-over of the interpreter; calls that queue go by the gateway's, many to a frame.
+        if not self._jobs and self._hosts.is_idle(host) and self._lock.acquire(blocking=False):
+            try:
+                if not self._closed and self._hosts.is_idle(host):
+                    self._hosts.run(host, method, args, answer)
+                    self._hosts.flush(host)
+                    if _readable(self._listener.router):
+                        self._wake()  # its descriptor may not tell of it any more
+                    return
+            finally:
+                self._lock.release()
         self._put(lambda: self._hosts.run(host, method, args, answer))
 
     def is_open(self, host: str) -> bool:
@@ -124,57 +139,60 @@ class ControlServer:
     def _put(self, job: _Job) -> None:
         self._jobs.append(job)
         if not self._woken:
-            self._woken = True
-            with contextlib.suppress(OSError):  # full: it is awake; closed: nobody is left
-                self._wake_w.send(b"!")
+            self._wake()
+
+    def _wake(self) -> None:
+        self._woken = True
+        with contextlib.suppress(OSError):  # full: it is awake; closed: nobody is left
+            self._wake_w.send(b"!")
 
     def _stop(self) -> None:
         self._closed = True
 
     def _run(self) -> None:
         router, zap = self._listener.router, self._listener.zap
-        poller = zmq.Poller()
-        poller.register(router, zmq.POLLIN)
-        poller.register(zap, zmq.POLLIN)
-        poller.register(self._wake_r.fileno(), zmq.POLLIN)
-        pulse_at = self._world.clock.now() + PULSE_S
+        poller = select.poll()
+        for socket_ in (router, zap):
+            poller.register(int(socket_.getsockopt(zmq.FD)), select.POLLIN)
+        poller.register(self._wake_r.fileno(), select.POLLIN)
+        now = self._world.clock.now
+        pulse_at = now() + PULSE_S
         while not self._closed:
-            left_s = max(0.0, pulse_at - self._world.clock.now())
-            wait_s = min(left_s, RETRY_S) if self._hosts.waiting else left_s
             try:
-                ready = dict(poller.poll(int(wait_s * 1000) + 1))
-                self._turn(ready, zap, router)
-                if self._world.clock.now() >= pulse_at:
-                    pulse_at = self._world.clock.now() + PULSE_S
-                    self._pulse()
+                with self._lock:
+                    self._turn(router, zap)
+                    if now() >= pulse_at:
+                        pulse_at = now() + PULSE_S
+                        self._pulse()
+                        self._turn(router, zap)
+                    waiting = self._hosts.waiting
+                left_s = RETRY_S if waiting else max(0.0, pulse_at - now())
+                self._sleep(poller, left_s)
             except Exception:  # noqa: BLE001 - see below
                 # A fault here must not cut every operator off: what raised is lost, alone.
                 _log.exception("the control gateway failed at one thing")
-        self._listener.close()
+        with self._lock:
+            self._listener.close()
         self._wake_r.close()
         self._wake_w.close()
 
-    def _turn(
-        self, ready: dict[object, int], zap: zmq.Socket[bytes], router: zmq.Socket[bytes]
-    ) -> None:
-        if zap in ready and not self._listener.authenticate():
-            self._refused["secret"] += 1
-        if self._wake_r.fileno() in ready:
-            with contextlib.suppress(BlockingIOError):
-                self._wake_r.recv(4096)
-            self._woken = False
-        self._work()
-        if router in ready:
-            for _ in range(TURN):
-                try:
-                    frames = router.recv_multipart(zmq.DONTWAIT)
-                except zmq.Again:
-                    break
-                for frame in frames[1:]:
-                    self._frame(frames[0], frame)
-                if self._jobs:
-                    self._work()
-        self._hosts.flush()
+    def _sleep(self, poller: select.poll, left_s: float) -> None:
+        wake = self._wake_r.fileno()
+        if any(ready == wake for ready, _ in poller.poll(int(left_s * 1000) + 1)):
+            self._wake_r.recv(4096)
+            self._woken = False  # from here on a new job wakes again; those before are seen
+
+    def _turn(self, router: zmq.Socket[bytes], zap: zmq.Socket[bytes]) -> None:
+        """Handle everything there is: the sockets' descriptors tell of changes only."""
+        while True:
+            self._work()
+            if _readable(zap) and not self._listener.authenticate():
+                self._refused["secret"] += 1
+            if not _readable(router):
+                break
+            frames = router.recv_multipart()
+            for frame in frames[1:]:
+                self._frame(frames[0], frame)
 
     def _work(self) -> None:
         for _ in range(len(self._jobs)):
@@ -203,6 +221,9 @@ class ControlServer:
     # ── from clients ──
 
     def _frame(self, routing: bytes, data: bytes) -> None:
+        if is_call_frame(data):
+            self._returned(routing, data)
+            return
         if not data:
             return
         try:
@@ -215,11 +236,12 @@ class ControlServer:
             self._emit(SessionDropped("sessions", over.id, 1))
             self._end(over)
         match envelope.message:
-            case HostReturns(returns):
-                self._hosts.returned(session.host, routing, returns)
             case HostHello() as hello:
                 if self._hosts.hello(hello, routing):
                     session.host = hello.host
+                    early, session.early = session.early, []
+                    for frame in early:
+                        self._returned(routing, frame)
                     self._world.tell(f"host/{hello.host}", hello, sender=PORT)
             case HostReady(host=host) | HostBroken(host=host) if host == session.host:
                 self._world.tell(f"host/{host}", envelope.message, sender=PORT)
@@ -227,6 +249,17 @@ class ControlServer:
                 self._abandon(session, call)
             case _:
                 self._request(session, envelope)
+
+    def _returned(self, routing: bytes, data: bytes) -> None:
+        session, _over = self._sessions.arrive(routing)
+        if not session.host:
+            # It was at work when its connection broke, and says who it is once it is done.
+            session.early = [*session.early, data][-EARLY:]
+            return
+        try:
+            self._hosts.returned(session.host, decode_return(data))
+        except WireError as error:
+            self._refused[error.reason] += 1
 
     def _request(self, session: Session, envelope: Envelope) -> None:
         message, request_id = envelope.message, envelope.id
@@ -370,12 +403,21 @@ class ControlServer:
             return False
         return True
 
-    def _send_host(self, routing: bytes, message: Message) -> bool:
-        data = encode_frame(Envelope("/", PORT, message), self._world.member)
+    def _send_host(self, routing: bytes, batch: list[HostCall | Message]) -> bool:
+        frames = [routing]
+        for one in batch:
+            if isinstance(one, HostCall):
+                frames.append(encode_call(one))
+            else:
+                frames.append(encode_frame(Envelope("/", PORT, one), self._world.member))
         try:
-            self._listener.router.send_multipart([routing, data], zmq.DONTWAIT)
+            self._listener.router.send_multipart(frames, zmq.DONTWAIT)
         except zmq.ZMQError as error:
             if error.errno not in (zmq.EAGAIN, zmq.EHOSTUNREACH):
                 raise
             return False
         return True
+
+
+def _readable(socket_: zmq.Socket[bytes]) -> bool:
+    return bool(int(socket_.getsockopt(zmq.EVENTS)) & zmq.POLLIN)

@@ -29,6 +29,7 @@ class Session:
     members: set[str] = field(default_factory=set)
     waiting: list[bytes] = field(default_factory=list)  # frames its connection had no room for
     dropped: int = 0
+    early: list[bytes] = field(default_factory=list)  # answers of a host not yet introduced
 
 
 class SessionTable:

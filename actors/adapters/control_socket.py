@@ -104,6 +104,7 @@ class Listener:
         """Close everything; waits half a second for answers on their way."""
         with contextlib.suppress(zmq.ZMQError):
             self.router.disable_monitor()
+        self.monitor.close(0)
         self.router.close()
         self.zap.close()
         self._context.term()

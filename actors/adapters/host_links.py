@@ -11,12 +11,12 @@ import os
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final, TypeAlias
 
 from actors.messages.base import Message
 from actors.messages.primitives import (
     HostCall,
-    HostCalls,
     HostHello,
     HostLost,
     HostReturn,
@@ -25,11 +25,11 @@ from actors.messages.primitives import (
 from actors.messages.runtime import CallFailed
 
 MAX_CALLS: Final = 100_000  # calls open or waiting for one host; the caller of the next is refused
-BATCH: Final = 50  # calls in a frame when they queue
-BATCH_BYTES: Final = 1 << 18  # so that a batch is far from the limit of a frame
+BATCH: Final = 50  # frames of a multipart message when they queue
 
 Answer: TypeAlias = Callable[[Message], None]
-SendFrame: TypeAlias = Callable[[bytes, Message], bool]  # (routing id, message) → whether it left
+# (routing id, messages and calls) → whether they left
+SendFrames: TypeAlias = Callable[[bytes, "list[HostCall | Message]"], bool]
 
 
 @dataclass(slots=True)
@@ -44,7 +44,7 @@ class _Link:
 class HostLinks:
     """Hosts by name. `send` hands a message to the socket."""
 
-    def __init__(self, send: SendFrame) -> None:
+    def __init__(self, send: SendFrames) -> None:
         self._send = send
         self._links: dict[str, _Link] = {}
         # Numbers of an earlier life of this gateway must not answer calls of this one.
@@ -70,6 +70,11 @@ class HostLinks:
         """Whether calls may be handed over without asking its actor."""
         link = self._links.get(host)
         return link is not None and link.is_open
+
+    def is_idle(self, host: str) -> bool:
+        """Whether it is open and has nothing to do: a call would reach it at once."""
+        link = self._links.get(host)
+        return link is not None and link.is_open and not link.answers and not link.outbox
 
     def open(self, host: str) -> None:
         """Its actor says that it takes calls."""
@@ -109,29 +114,26 @@ class HostLinks:
         for name in [host] if host else sorted(self._waiting):
             link = self._links.get(name)
             while link is not None and link.outbox and link.routing:
-                message, count = _next(link.outbox)
-                if not self._send(link.routing, message):
+                batch = list(islice(link.outbox, BATCH))
+                if not self._send(link.routing, batch):
                     break
-                for _ in range(count):
+                for _ in batch:
                     link.outbox.popleft()
             if link is None or not link.outbox:
                 self._waiting.discard(name)
             else:
                 self._waiting.add(name)
 
-    def returned(self, host: str, routing: bytes, returns: tuple[HostReturn, ...]) -> None:
-        """Answers came; those nobody waits for (of an earlier life) are dropped."""
+    def returned(self, host: str, one: HostReturn) -> None:
+        """An answer came; one nobody waits for (of an earlier life) is dropped."""
         link = self._links.get(host)
-        if link is None or link.routing != routing:
+        answer = link and link.answers.pop(one.number, None)
+        if answer is None:
             return
-        for one in returns:
-            answer = link.answers.pop(one.number, None)
-            if answer is None:
-                continue
-            if one.error:
-                answer(CallFailed("ActorTaskError", one.error, traceback=one.traceback))
-            else:
-                answer(MethodReturned(one.value))
+        if one.error:
+            answer(CallFailed("ActorTaskError", one.error, traceback=one.traceback))
+        else:
+            answer(MethodReturned(one.value))
 
     def lost(self, message: HostLost) -> None:
         """Its actor says that the process is gone: its open calls will hear nothing else."""
@@ -147,18 +149,3 @@ class HostLinks:
         failed = CallFailed(message.kind, message.text)
         for answer in answers.values():
             answer(failed)
-
-
-def _next(outbox: deque[HostCall | Message]) -> tuple[Message, int]:
-    """The next frame's message, and how many entries it takes: calls in a row go together."""
-    first = outbox[0]
-    if isinstance(first, Message):
-        return first, 1
-    calls: list[HostCall] = []
-    size = 0
-    for entry in outbox:
-        if isinstance(entry, Message) or len(calls) >= BATCH or size > BATCH_BYTES:
-            break
-        calls.append(entry)
-        size += len(entry.args)
-    return HostCalls(tuple(calls)), len(calls)

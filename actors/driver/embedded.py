@@ -9,6 +9,7 @@ import shutil
 import sys
 import tempfile
 import threading
+import time
 from collections import Counter
 from itertools import count
 from pathlib import Path
@@ -74,10 +75,17 @@ class EmbeddedNode:
             Spawn("host", HostsActor, (options,), ROOT_POLICY),
         )
         world.start_root(Guardian, children)
+        while not all(child.name in world.cells for child in children):
+            time.sleep(0.001)  # the dispatcher is giving them their first turns
         self._numbers = count(1)
         self._lock = threading.Lock()
         # Calls by way of `host` that are still open, by actor: none may overtake them.
         self._slow: Counter[str] = Counter()
+
+    @property
+    def endpoint(self) -> str:
+        """Where other programs reach this node; the secret lies beside the socket."""
+        return self._server.endpoint
 
     def ask(self, message: Message, member: str, settle: Settle | None) -> None:
         """Ask an actor of this node, or call a method."""
@@ -101,10 +109,11 @@ class EmbeddedNode:
         private = message.method.startswith("_")
         with self._lock:
             straight = not private and not self._slow[host] and self._server.is_open(host)
-            if straight:
-                self._server.call(host, message.method, message.args, settle)
-                return
-            self._slow[host] += 1
+            if not straight:
+                self._slow[host] += 1
+        if straight:
+            self._server.call(host, message.method, message.args, settle)
+            return
 
         def answered(envelope: Envelope) -> None:
             with self._lock:

@@ -112,7 +112,7 @@ class GatewayConnection:
             self._send()
             if ready.get(self._socket, 0) & zmq.POLLIN:
                 self._read()
-        self._socket.disable_monitor()
+        self._watch.close(self._socket)
         # What was told and never asked about has left before the session ends.
         self._socket.close(500)
         self._context.term()

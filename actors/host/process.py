@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import time
 from typing import Final
 
@@ -18,12 +19,10 @@ from actors.messages.envelope import Envelope
 from actors.messages.primitives import (
     HostBegin,
     HostBroken,
-    HostCalls,
     HostHello,
     HostReady,
-    HostReturn,
-    HostReturns,
 )
+from actors.wire.calls import decode_call, encode_return, is_call_frame
 
 LONELY_S: Final = 60.0  # without a supervisor for so long, there will be none: its launcher is gone
 HANDSHAKE_S: Final = 10.0
@@ -43,25 +42,29 @@ class HostProcess:
         self._instance: Instance | None = None
         self._greeted = False
         self._exit: int | None = None
-        self._poller = zmq.Poller()
-        self._poller.register(self._watch.monitor, zmq.POLLIN)
-        self._poller.register(self._socket, zmq.POLLIN)
+        # The sockets' descriptors by the system's poll: zmq's own costs more than the call itself.
+        self._poller = select.poll()
+        for socket in (self._watch.monitor, self._socket):
+            self._poller.register(int(socket.getsockopt(zmq.FD)), select.POLLIN)
 
     def serve(self) -> int:
         """Run until there is no supervisor any more; the exit code."""
         self._socket.connect(self._at.url)
         lonely_since = time.monotonic()
         while self._exit is None:
-            ready = dict(self._poller.poll(1000))
-            if self._watch.monitor in ready:
-                self._connection()
-            if self._socket in ready:
+            # Descriptors tell of changes only: ask the sockets themselves before going to sleep.
+            if _readable(self._socket):
                 self._read()
+                continue
+            if _readable(self._watch.monitor):
+                self._connection()
+                continue
+            self._poller.poll(1000)
             if self._watch.connected:
                 lonely_since = time.monotonic()
             elif time.monotonic() - lonely_since > LONELY_S:
                 self._exit = 0
-        self._socket.disable_monitor()
+        self._watch.close(self._socket)
         self._socket.close(500)
         self._context.term()
         self._at.close()
@@ -77,21 +80,19 @@ class HostProcess:
             self._send(HostHello(self._name, self._number, os.getpid(), ready))
 
     def _read(self) -> None:
-        while self._exit is None:
-            try:
-                data = self._socket.recv(zmq.DONTWAIT)
-            except zmq.Again:
-                return
-            if not data:
-                continue
-            try:
-                message = decode_frame(data).message
-            except WireError:
-                continue  # a supervisor of another release says what we need not know
-            if isinstance(message, HostCalls) and self._instance is not None:
-                self._run(message, self._instance)
-            elif isinstance(message, HostBegin) and self._instance is None:
-                self._begin(message)
+        for data in self._socket.recv_multipart():
+            if is_call_frame(data):
+                self._run(data)
+            elif data:
+                self._hear(data)
+
+    def _hear(self, data: bytes) -> None:
+        try:
+            message = decode_frame(data).message
+        except WireError:
+            return  # a supervisor of another release says what we need not know
+        if isinstance(message, HostBegin) and self._instance is None:
+            self._begin(message)
 
     def _begin(self, message: HostBegin) -> None:
         try:
@@ -102,17 +103,21 @@ class HostProcess:
             return
         self._send(HostReady(self._name, self._number, os.getpid()))
 
-    def _run(self, message: HostCalls, instance: Instance) -> None:
-        for call in message.calls:
-            returned = instance.call(call)
-            if call.number:
-                # At once, although frames of many would be cheaper: the next call may take hours.
-                self._return(returned)
-
-    def _return(self, returned: HostReturn) -> None:
-        if self._watch.monitor.poll(0):
-            self._connection()  # a new connection wants to know first who we are
-        self._send(HostReturns((returned,)))
+    def _run(self, data: bytes) -> None:
+        try:
+            call = decode_call(data)
+        except WireError:
+            return
+        if self._instance is None:
+            return
+        returned = self._instance.call(call)
+        if call.number:
+            # At once, although many in a frame would be cheaper: the next call may take hours.
+            self._socket.send(encode_return(returned))
 
     def _send(self, message: Message) -> None:
         self._socket.send(encode_frame(Envelope("control", "", message)))
+
+
+def _readable(socket: zmq.Socket[bytes]) -> bool:
+    return bool(int(socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN)

@@ -169,7 +169,7 @@ class HostBroken(Message, frozen=True):
     traceback: str = ""
 
 
-class HostCall(msgspec.Struct, frozen=True, array_like=True):
+class HostCall(msgspec.Struct, frozen=True):
     """One call for a host; `number` 0 wants no answer."""
 
     number: int
@@ -177,25 +177,13 @@ class HostCall(msgspec.Struct, frozen=True, array_like=True):
     args: bytes
 
 
-class HostCalls(Message, frozen=True):
-    """Calls for a host, in order."""
-
-    calls: tuple[HostCall, ...]
-
-
-class HostReturn(msgspec.Struct, frozen=True, array_like=True):
+class HostReturn(msgspec.Struct, frozen=True):
     """One answer of a host: the packed `value`, or `error` and its traceback."""
 
     number: int
     value: bytes = b""
     error: str = ""
     traceback: str = ""
-
-
-class HostReturns(Message, frozen=True):
-    """Answers of a host, in the order of the calls."""
-
-    returns: tuple[HostReturn, ...]
 
 
 class UserActorCreated(Event, frozen=True):

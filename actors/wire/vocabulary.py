@@ -126,8 +126,6 @@ RULES: Final[dict[str, Rule]] = {
     "HostBegin": _GATEWAY,
     "HostReady": _GATEWAY,
     "HostBroken": _GATEWAY,
-    "HostCalls": _GATEWAY,
-    "HostReturns": _GATEWAY,
 }
 
 
