@@ -9,16 +9,15 @@ from __future__ import annotations
 import heapq
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Final, TypeAlias
 
 import msgspec
 
 from actors.adapters.syscalls import FILE_MODE
-from actors.eventlog.filters import MAX_PAGE_BYTES, Filter, key, limit_of, size
+from actors.eventlog.filters import Filter, fitting, key, limit_of
 from actors.messages.base import MemberId
 from actors.messages.events import EventPage, EventRecord, QueryEvents
 
@@ -257,18 +256,5 @@ def page_of(
         key=key,
         reverse=newest_first,
     )
-    limit = limit_of(query)
-    page = _fill(found, min(query.last, limit) if newest_first else limit)
-    return EventPage(tuple(reversed(page.events))) if newest_first else page
-
-
-def _fill(found: Iterator[EventRecord], limit: int) -> EventPage:
-    """As many events as a page takes, and whether there are more."""
-    events: list[EventRecord] = []
-    filled = 0
-    for record in islice(found, limit):
-        filled += size(record)
-        if events and filled > MAX_PAGE_BYTES:
-            return EventPage(tuple(events), more=True)
-        events.append(record)
-    return EventPage(tuple(events), more=len(events) == limit and next(found, None) is not None)
+    events, more = fitting(found, limit_of(query))
+    return EventPage(tuple(reversed(events))) if newest_first else EventPage(events, more)

@@ -7,6 +7,7 @@ complement; a `[` that is never closed stands for itself (as Python's `fnmatch`)
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import translate
 from functools import lru_cache
@@ -15,7 +16,7 @@ from actors.messages.base import MemberId
 from actors.messages.events import EventRecord, QueryEvents
 
 MAX_LIMIT = 5_000  # events of a page, whatever is asked for
-MAX_PAGE_BYTES = 256 * 1024  # of text; a frame takes 1 MiB, and its fields may need escapes
+MAX_PAGE_BYTES = 512 * 1024  # by `size`, a rough measure; a frame takes 1 MiB
 
 _MAGIC = re.compile(r"[*?\[]")
 
@@ -53,8 +54,8 @@ def means_ring(query: QueryEvents) -> bool:
 
 
 def limit_of(query: QueryEvents) -> int:
-    """How many events a page of the answer may have."""
-    return max(1, min(query.limit, MAX_LIMIT))
+    """How many events a page of the answer may have; `last` asks for its own number."""
+    return max(1, min(query.last or query.limit, MAX_LIMIT))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,3 +89,15 @@ def size(record: EventRecord) -> int:
     """About how many bytes an event takes in a page."""
     fields = sum(len(name) + len(str(value)) + 4 for name, value in record.fields.items())
     return 200 + len(record.actor) + len(record.text) + fields
+
+
+def fitting(events: Iterable[EventRecord], limit: int) -> tuple[tuple[EventRecord, ...], bool]:
+    """The first of `events` that fit into one page, at least one; and whether there are more."""
+    page: list[EventRecord] = []
+    filled = 0
+    for event in events:
+        filled += size(event)
+        if page and (len(page) >= limit or filled > MAX_PAGE_BYTES):
+            return tuple(page), True
+        page.append(event)
+    return tuple(page), False

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from actors.eventlog.filters import limit_of
+from actors.eventlog.filters import MAX_LIMIT, fitting
 from actors.eventlog.gather import chosen, of_member
 from actors.eventlog.merge import RingTail
 from actors.messages.base import Address, MemberId, split_address
 from actors.messages.envelope import Ticket
-from actors.messages.events import EventPage, QueryEvents
+from actors.messages.events import EventPage, EventRecord, QueryEvents
 
 BEAT_S = 5.0  # a follower hears something at least this often
 MOST = 64  # followers; the oldest gives way: each costs a question to each member a quarter second
@@ -99,7 +99,7 @@ class Followers:
                         until=own.until,
                         after=event_id,
                         after_hlc=hlc,
-                        limit=limit_of(own),
+                        limit=own.limit,
                     )
                 questions.append(Question(number, ask.member, ask.number, own))
         return questions
@@ -117,17 +117,25 @@ class Followers:
         for follower in self._followers.values():
             events = follower.tail.release(now)
             missing = follower.tail.missing(now)
-            size = limit_of(follower.query)
-            pages = [
-                EventPage(events[at : at + size], missing=missing)
-                for at in range(0, len(events), size)
-            ]
+            pages = _pages(events, follower.query.limit, missing)
             if not pages and (missing != follower.missing or now - follower.told_s >= BEAT_S):
                 pages = [EventPage(missing=missing)]
             if pages:
                 follower.told_s, follower.missing = now, missing
                 told[follower.ticket] = pages
         return told
+
+
+def _pages(
+    events: tuple[EventRecord, ...], limit: int, missing: tuple[MemberId, ...]
+) -> list[EventPage]:
+    """The events in as many pages as they need."""
+    pages = []
+    while events:
+        page, _ = fitting(events, max(1, min(limit, MAX_LIMIT)))
+        pages.append(EventPage(page, missing=missing))
+        events = events[len(page) :]
+    return pages
 
 
 def _speaks_for(sender: Address, address: Address) -> bool:

@@ -10,11 +10,12 @@ import heapq
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from actors.eventlog.filters import Key, key
+from actors.eventlog.filters import Key, fitting, key
 from actors.messages.base import MemberId
 from actors.messages.events import EventPage, EventRecord
 
 HOLD_S = 2.0  # an event waits at most this long for members that are slow or whose clock is
+MOST_HELD = 10_000  # events that wait for a member that is behind: a few megabytes
 POLL_S = 0.25  # between questions to one member: half the 0.5 s a person takes for "at once"
 
 
@@ -29,9 +30,10 @@ def merge(pages: Mapping[MemberId, EventPage], limit: int, last: int = 0) -> Eve
     merged = list(heapq.merge(*streams, key=key))
     upto = min((page.upto for page in pages.values()), default=0)
     if last:
-        return EventPage(tuple(merged[-last:]), upto=upto)
+        newest, _ = fitting(reversed(merged), min(last, limit))
+        return EventPage(tuple(reversed(newest)), upto=upto)
     complete = [event for event in merged if not full or key(event) <= min(full)]
-    shown = tuple(complete[:limit])
+    shown, _ = fitting(complete, limit)
     more = len(shown) < len(merged) or bool(full)
     return EventPage(shown, more, upto=0 if more else upto)
 
@@ -40,18 +42,19 @@ def merge(pages: Mapping[MemberId, EventPage], limit: int, last: int = 0) -> Eve
 class _Source:
     """A member that is followed.
 
-    `cursor` is the key behind which to ask, `upto` the HLC up to which all is here; `asked` numbers
-    the question that is open since `asked_s`, the next is due at `due_s`, the last answer came at
-    `heard_s`.
+    `cursor` is the key behind which to ask, `upto` the HLC up to which all is here,
+    `behind` whether it has more; `asked` numbers the question open since `asked_s`, the next is due
+    at `due_s`; it owes an answer since `owes_s`.
     """
 
-    heard_s: float
     due_s: float
+    owes_s: float | None
     cursor: Key = (0, "")
     upto: int = 0
     asked: int = 0
     asked_s: float | None = None
     answered: bool = False
+    behind: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +71,13 @@ class RingTail:
     """Follows members: whom to ask from where, and which events may be shown.
 
     Never twice and none lost; in order as long as members answer within `HOLD_S`. With `last`,
-    what comes first is the newest so many events of the ring, not of each member.
+    what comes first is the newest so many events of the ring, not of each member. With `most_held`
+    events waiting, only those members are asked that the others wait for.
     """
 
-    def __init__(self, last: int) -> None:
+    def __init__(self, last: int, most_held: int = MOST_HELD) -> None:
         self._last = last
+        self._most_held = most_held
         self._begun = not last
         self._floor: Key = (0, "")
         self._sources: dict[MemberId, _Source] = {}
@@ -88,7 +93,7 @@ class RingTail:
         wanted = set(members)
         for member in sorted(wanted - set(self._sources)):
             source = self._left.pop(member, None) or _Source(now, now)
-            source.heard_s = source.due_s = now
+            source.due_s = source.owes_s = now
             source.asked_s = None
             self._sources[member] = source
         for member in sorted(set(self._sources) - wanted):
@@ -97,12 +102,17 @@ class RingTail:
     def ask(self, now: float) -> list[TailAsk]:
         """Whom to ask now; a question open for `HOLD_S` may be lost and is asked again."""
         asks = []
+        is_full = len(self._held) >= self._most_held
+        frontier = min((s.upto for s in self._sources.values() if not _is_late(s, now)), default=0)
         for member, source in sorted(self._sources.items()):
+            if is_full and source.upto > frontier:
+                continue
             is_open = source.asked_s is not None and now - source.asked_s < HOLD_S
             if is_open or now < source.due_s:
                 continue
             self._numbers += 1
             source.asked, source.asked_s = self._numbers, now
+            source.owes_s = now if source.owes_s is None else source.owes_s
             asks.append(TailAsk(member, self._numbers, source.cursor, not source.answered))
         return asks
 
@@ -115,7 +125,7 @@ class RingTail:
         source.due_s = now + POLL_S
         if page is None:
             return
-        source.heard_s, source.answered = now, True
+        source.owes_s, source.answered, source.behind = None, True, page.more
         floor = max(self._floor, source.cursor)
         for event in page.events:
             if key(event) > floor:
@@ -139,13 +149,14 @@ class RingTail:
                 return ()
             self._begin()
         frontier = min((source.upto for source in timely), default=None)
-        overdue = max(
-            (at for at, since_s, _ in self._held if now - since_s >= HOLD_S), default=None
-        )
+        # Whoever answers, but has more already, is waited for: that is history, and will come.
+        behind = min((source.upto for source in timely if source.behind), default=None)
+        overdue = [at for at, since_s, _ in self._held if now - since_s >= HOLD_S]
+        late = max((at for at in overdue if behind is None or at[0] <= behind), default=(0, ""))
         shown = []
         while self._held:
             at = self._held[0][0]
-            if frontier is not None and at[0] > frontier and (overdue is None or at > overdue):
+            if frontier is not None and at[0] > frontier and at > late:
                 break
             shown.append(heapq.heappop(self._held)[2])
         return tuple(shown)
@@ -159,4 +170,4 @@ class RingTail:
 
 
 def _is_late(source: _Source, now: float) -> bool:
-    return now - source.heard_s >= HOLD_S
+    return source.owes_s is not None and now - source.owes_s >= HOLD_S

@@ -133,7 +133,7 @@ STEPS = st.lists(
 def test_following_shows_every_event_once_whatever_is_late_or_lost(
     steps: list[tuple[list[str], float, bool, float]], limit: int
 ) -> None:
-    ring = Ring(limit, RingTail(last=0))
+    ring = Ring(limit, RingTail(last=0, most_held=4))
     ring.tail.follow(MEMBERS, 0.0)
     for who, delay, lost, passes_s in steps:
         for member in who:
@@ -149,7 +149,7 @@ def test_following_shows_every_event_once_whatever_is_late_or_lost(
 def test_following_shows_causal_order_while_members_answer_in_time(
     steps: list[tuple[list[str], float, bool, float]], limit: int
 ) -> None:
-    ring = Ring(limit, RingTail(last=0))
+    ring = Ring(limit, RingTail(last=0, most_held=4))
     ring.tail.follow(MEMBERS, 0.0)
     for who, delay, _, passes_s in steps:
         for member in who:
@@ -164,7 +164,7 @@ def test_following_shows_causal_order_while_members_answer_in_time(
 def test_members_that_come_and_go_cause_no_event_to_be_shown_twice(
     steps: list[tuple[list[str], float, bool, float]], limit: int
 ) -> None:
-    ring = Ring(limit, RingTail(last=0))
+    ring = Ring(limit, RingTail(last=0, most_held=4))
     for who, delay, lost, passes_s in steps:
         ring.tail.follow({*who, MEMBERS[0]}, ring.now)
         for member in who:

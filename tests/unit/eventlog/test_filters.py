@@ -2,7 +2,9 @@ import pytest
 
 from actors.eventlog.filters import (
     MAX_LIMIT,
+    MAX_PAGE_BYTES,
     Filter,
+    fitting,
     limit_of,
     matches,
     means_member,
@@ -75,6 +77,17 @@ def test_naming_a_member_means_the_ring() -> None:
 )
 def test_all_conditions_have_to_hold(query: QueryEvents, fits: bool) -> None:
     assert Filter.of(query).admits(event()) is fits
+
+
+def test_a_page_ends_at_its_limit_or_when_it_is_full_and_holds_at_least_one() -> None:
+    small = [event(hlc=n) for n in range(5)]
+    assert fitting(small, 5) == (tuple(small), False)
+    assert fitting(small, 4) == (tuple(small[:4]), True)
+    assert fitting([], 4) == ((), False)
+    large = [event(text="x" * (MAX_PAGE_BYTES // 2)) for _ in range(3)]
+    assert fitting(large, 9) == ((large[0],), True)
+    assert fitting(large[:1], 9) == ((large[0],), False)
+    assert fitting([event(text="x" * 2 * MAX_PAGE_BYTES)], 9)[1] is False
 
 
 def test_pages_are_bounded_whatever_is_asked_for() -> None:
