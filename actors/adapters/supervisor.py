@@ -142,7 +142,7 @@ class Supervisor:
         launcher = LauncherPort(world, self._fd)
         network = self._closing(ZmqNetwork(world, options.listen_gossip, keys))
         world.network = network
-        self._closing(PackagesPort(world, layout.root, layout.services))
+        self._closing(PackagesPort(world, layout, options.key_cache))
         self._closing(FilesPort(world, layout.supervisor))
         control = self._closing(ControlServer(world, options.control_endpoint, secret))
         launcher.welcomed.wait(WELCOME_S)
