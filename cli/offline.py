@@ -42,11 +42,10 @@ def installed(layout: StateLayout, wanted: LoadService) -> LoadService:
     """Install the package archive a load names, if it does; the load by ident that is left."""
     if not wanted.install:
         return wanted
-    from cli.packages import install
+    from actors.adapters.package_store import PackageStore
 
-    package = install(layout, Path(wanted.install))
-    say(f"Installed {package}")
-    spec = msgspec.structs.replace(wanted.spec, ident=package)
+    package = PackageStore(layout.root).install(Path(wanted.install), say).ident
+    spec = msgspec.structs.replace(wanted.spec, ident=str(package))
     return msgspec.structs.replace(wanted, spec=spec, install="")
 
 
