@@ -62,6 +62,7 @@ from actors.launcher.vocabulary import (
 )
 
 NEVER: Final = float("inf")
+SUPERVISOR: Final = "supervisor"  # its own key in the process table
 END_S: Final = 28.5  # from TERM to the end at the latest, so that 30 s hold on a slow machine too
 SUPERVISOR_TERM: Final = 0.60  # of that: the supervisor stops services with their signals and hooks
 SUPERVISOR_KILL: Final = 0.65  # … it gets KILL; services have the usual 8 s from here
@@ -195,7 +196,7 @@ def _objection(state: State, asked: Start, now: float) -> str:
     present = state.groups.get(asked.key)
     if state.ending is not None and state.ending.stage != "supervisor":
         return "the launcher is ending"
-    if not asked.key or not asked.argv:
+    if asked.key in ("", SUPERVISOR) or not asked.argv:
         return "a process needs a key and a program"
     if asked.leader_until_s and asked.leader_until_s <= now:
         late_ms = round((now - asked.leader_until_s) * 1000)

@@ -17,7 +17,7 @@ from typing import Final, assert_never
 
 from actors.launcher import decisions, process
 from actors.launcher.console import Console
-from actors.launcher.decisions import State
+from actors.launcher.decisions import SUPERVISOR, State
 from actors.launcher.identity import boottime, group_is_alive, open_pidfd, start_ticks
 from actors.launcher.link import Link
 from actors.launcher.logs import Logs, Output
@@ -66,7 +66,6 @@ from actors.launcher.vocabulary import (
     Vanished,
 )
 
-SUPERVISOR: Final = "supervisor"  # its key in the process table
 WATCHFUL_S: Final = 0.1  # with a leader-role group: the selector's clock stands still in suspend
 LAZY_S: Final = 30.0
 NEVER: Final = float("inf")
@@ -225,11 +224,13 @@ class Loop:
 
     def _follow(self, key: str, prefix: str, files: tuple[tuple[str, int], ...]) -> None:
         marks = ("HK", "HK") if key.startswith("hook:") else ("O", "E")
-        for mark, (path, fd) in zip(marks, files, strict=True):
-            if path == os.devnull:
-                os.close(fd)
-            elif fd > 2:
-                self._out.logs.follow(key, Output(path, fd, prefix, mark), boottime())
+        for at, (path, fd) in enumerate(files):
+            if fd <= 2:
+                continue  # our own, or none
+            if path == os.devnull or (at > 0 and path == files[0][0]):
+                os.close(fd)  # nothing to follow, or followed already
+            else:
+                self._out.logs.follow(key, Output(path, fd, prefix, marks[at]), boottime())
 
     def _attend(self, key: str, child: Child) -> None:
         """Release a child and wait for its program to run."""

@@ -29,6 +29,7 @@ def main(directory: Path) -> None:
     link.send(protocol.Ready("serving"))
     names = {**vars(protocol), "exit": os._exit, "time": time, "os": os, "link": link}
     while not link.closed:
+        link.flush()
         for order in sorted(directory.glob("*.do"), key=lambda path: int(path.stem)):
             text = order.read_text()
             order.unlink()

@@ -310,6 +310,22 @@ def test_rotation_loses_no_process_and_no_line_of_a_steady_writer(rig: Rig) -> N
     assert not (rig.root / "a.out.4").exists()
 
 
+def test_both_outputs_may_go_to_one_file_or_nowhere(rig: Rig) -> None:
+    rig.start()
+    rig.supervisor()
+    out = str(rig.root / "both")
+    rig.run("service:a", "echo one; echo two >&2", stdout=out, stderr=out, prefix="a.default")
+    rig.run("service:b", "echo never; echo never >&2", stdout=os.devnull, stderr=os.devnull)
+    rig.run("service:c", "echo directly", prefix="c.default")
+    for key in ("service:a", "service:b", "service:c"):
+        rig.heard(protocol.Exited, key=key)
+    said = rig.said()
+    assert said.count("a.default(O): one\n") == said.count("a.default(O): two\n") == 1
+    assert "(E)" not in said
+    assert "never" not in said
+    assert "directly\n" in said
+
+
 def test_a_second_launcher_is_refused_and_leftovers_of_a_lock_are_not_in_the_way(
     rig: Rig, tmp_path: Path
 ) -> None:
