@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
@@ -65,16 +66,17 @@ def logs(
     paths = {stream: directory / f"{hook or name}.{stream}.log" for stream in wanted}
     if not any(path.is_file() for path in paths.values()):
         raise Failure(f"No output of {hook or 'the service'} in {directory}", _present(directory))
-    tails = {name: Tail(path) for name, path in paths.items()}
-    for name, tail in tails.items():
-        for line in tail.last(lines):
-            _write(name, line, marked=len(wanted) > 1)
-    while follow:
-        for name, tail in tails.items():
-            for line in tail.new():
-                _write(name, line, marked=len(wanted) > 1)
-        sys.stdout.flush()
-        threading.Event().wait(POLL_S)
+    with ExitStack() as files:
+        tails = {stream: files.enter_context(Tail(path)) for stream, path in paths.items()}
+        for each, tail in tails.items():
+            for line in tail.last(lines):
+                _write(each, line, marked=len(wanted) > 1)
+        while follow:
+            for each, tail in tails.items():
+                for line in tail.new():
+                    _write(each, line, marked=len(wanted) > 1)
+            sys.stdout.flush()
+            threading.Event().wait(POLL_S)
 
 
 class Tail:
@@ -84,6 +86,13 @@ class Tail:
         self._path = path
         self._file: BinaryIO | None = None
         self._part = b""
+
+    def __enter__(self) -> Tail:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        if self._file is not None:
+            self._file.close()
 
     def last(self, count: int) -> list[bytes]:
         """Return the last `count` whole lines, and stand behind them."""

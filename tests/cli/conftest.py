@@ -22,7 +22,7 @@ from actors.node.options import StateLayout
 
 SECRET = "a secret that only this test knows"
 MEMBER = "a1b2c3d4" * 4
-Script = Callable[[Message], list[Message]]
+Script = Callable[[Message], list[Any]]
 
 
 @pytest.fixture(autouse=True)
@@ -48,9 +48,9 @@ def hab() -> Callable[..., Result]:
 
 
 class Gateway:
-    """A control gateway that answers each message as `script` says, the last answer ends it.
+    """A control gateway that answers each message as `script` says; the last answer ends it.
 
-    An empty list leaves the request without an answer.
+    An empty list leaves the request without an answer, an ellipsis at the end without a last one.
     """
 
     def __init__(self, script: Script) -> None:
@@ -95,6 +95,8 @@ class Gateway:
             self.members.append(envelope.to.partition("/")[0] if "/" in envelope.to else "")
             answers = self._script(envelope.message)
             for number, answer in enumerate(answers, 1):
+                if answer is ...:
+                    break
                 more = number < len(answers)
                 back = Envelope("", "control", answer, answers=envelope.id, more=more)
                 self._router.send_multipart([client, encode_frame(back, MEMBER)])

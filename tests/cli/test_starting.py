@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+from actors.adapters.keys import KeyCache
+from actors.errors import UsageError
+from actors.launcher.lock import acquire
+from actors.node.options import StateLayout
+from cli import starting
+from cli.doctor import taken
+from cli.offline import write_for_start
+from cli.problem import Failure
+from cli.supconfig import resolve
+from cli.unit import quoted, unit
+
+Hab = Callable[..., Result]
+
+
+def test_options_are_settled_to_what_the_supervisor_is_told(layout: StateLayout) -> None:
+    given = {
+        "listen_gossip": "127.0.0.1:1",
+        "listen_http": "127.0.0.1:2",
+        "peer": ("a", "b:3"),
+        "permanent_peer": True,
+        "org": "acme",
+        "sys_ip_address": "10.0.0.7",
+        "allow_actors": ("shop.orders",),
+        "trace": ("service/*",),
+        "log_size": "1M",
+        "log_files": "2",
+        "service_min_backoff_period": "500ms",
+        "service_max_backoff_period": "2m",
+        "service_restart_cooldown_period": "5m",
+        "merge": True,
+        "json_logging": True,
+        "verbose": True,
+    }
+    options = starting.supervisor_options(layout, resolve(given, {}, []), "acme-ring", "redis")
+    assert options.root == str(layout.root)
+    assert (options.listen_gossip, options.listen_http) == ("127.0.0.1:1", "127.0.0.1:2")
+    assert options.listen_ctl == "127.0.0.1:9632"
+    assert options.peers == ("a:9638", "b:3")
+    assert (options.permanent, options.merge, options.ring) == (True, True, "acme-ring")
+    assert (options.org, options.sys_ip_address) == ("acme", "10.0.0.7")
+    assert (options.allow_actors, options.trace) == (("shop.orders",), ("service/*",))
+    assert (options.log_size_bytes, options.log_files) == (2**20, 2)
+    assert (options.backoff_min_s, options.backoff_max_s) == (0.5, 120.0)
+    assert options.backoff_cooldown_s == 300.0
+    assert (options.json_logging, options.verbose, options.initial_service) == (True, True, "redis")
+    assert options.hostname == socket.gethostname()
+
+
+def test_the_default_organization_is_none(layout: StateLayout) -> None:
+    assert starting.supervisor_options(layout, resolve({}, {}, [])).org == ""
+
+
+def test_local_gossip_mode_listens_on_the_loopback(layout: StateLayout) -> None:
+    options = starting.supervisor_options(layout, resolve({"local_gossip_mode": True}, {}, []))
+    assert options.listen_gossip == "127.0.0.1:9638"
+
+
+def test_a_named_supervisor_listens_for_control_on_its_socket_unless_told(
+    layout: StateLayout,
+) -> None:
+    named = StateLayout(layout.root, "web")
+    options = starting.supervisor_options(named, resolve({}, {}, []))
+    assert options.listen_ctl == str(named.control_socket)
+    assert options.control_endpoint == f"ipc://{named.control_socket}"
+    told = resolve({"listen_ctl": "127.0.0.1:7"}, {}, [])
+    assert starting.supervisor_options(named, told).control_endpoint == "tcp://127.0.0.1:7"
+
+
+def test_a_ring_key_given_as_text_is_put_into_the_cache(
+    layout: StateLayout, tmp_path: Path
+) -> None:
+    text = KeyCache(tmp_path).generate("acme", 1_795_336_134.0)
+    exported = KeyCache(tmp_path).export("acme")
+    resolved = resolve({}, {"HAB_RING_KEY": exported}, [])
+    assert starting.prepare_ring_key(layout, resolved) == "acme"
+    assert KeyCache(layout.keys).newest("acme") == text
+    again = resolve({"ring": "acme"}, {}, [])
+    assert starting.prepare_ring_key(layout, again) == "acme"
+    other = resolve({"ring": "other"}, {"HAB_RING_KEY": exported}, [])
+    with pytest.raises(UsageError, match="is for ring acme"):
+        starting.prepare_ring_key(layout, other)
+
+
+def test_a_ring_without_its_key_is_refused_with_the_way_to_get_one(layout: StateLayout) -> None:
+    with pytest.raises(Failure, match="no key for ring acme") as failure:
+        starting.prepare_ring_key(layout, resolve({"ring": "acme"}, {}, []))
+    assert "hab ring key generate acme" in failure.value.next_step
+    with pytest.raises(UsageError, match="HAB_RING_KEY"):
+        starting.prepare_ring_key(layout, resolve({}, {"HAB_RING_KEY": "junk"}, []))
+
+
+def test_a_second_supervisor_does_not_start_and_touches_nothing(
+    hab: Hab, layout: StateLayout
+) -> None:
+    layout.supervisor.mkdir(parents=True)
+    held = acquire(str(layout.lock))
+    try:
+        said = hab("sup", "run", "core/redis")
+    finally:
+        os.close(held)
+    assert said.exit_code == 1
+    assert "Is another Supervisor process running?" in said.stderr
+    assert "--override-name" in said.stderr
+    assert not layout.specs.exists()
+
+
+def test_a_chef_supervisor_s_state_is_recognised_and_not_touched(
+    hab: Hab, layout: StateLayout
+) -> None:
+    snapshot = layout.supervisor / "data" / "0123.rst"
+    snapshot.parent.mkdir(parents=True)
+    snapshot.write_bytes(b"rumors")
+    said = hab("sup", "run")
+    assert said.exit_code == 1
+    assert "Chef Habitat" in said.stderr
+    assert [path.name for path in layout.supervisor.iterdir()] == ["data"]
+
+
+def test_the_service_named_at_the_start_is_loaded_as_with_force(
+    hab: Hab, layout: StateLayout
+) -> None:
+    from cli.loading import load_request
+
+    assert hab("svc", "load", "core/redis", "--bind", "a:b.c").exit_code == 0
+    wanted = load_request("core/redis", {"group": "acme"}, local=True, force=True, wait=False)
+    assert write_for_start(layout, wanted) == "redis"
+    text = (layout.specs / "redis.spec").read_text()
+    assert 'group = "acme"' in text
+    assert 'binds = ["a:b.c"]' in text
+
+
+def test_options_of_a_service_need_a_service(hab: Hab) -> None:
+    said = hab("sup", "run", "--topology", "leader")
+    assert said.exit_code == 2
+    assert "--topology is for a service" in said.stderr
+
+
+def test_who_listens_beyond_the_loopback_without_a_key_is_warned(layout: StateLayout) -> None:
+    def said(**given: object) -> list[str]:
+        resolved = resolve(given, {}, [])
+        return starting.warnings(
+            starting.supervisor_options(layout, resolved, resolved.text("ring"))
+        )
+
+    assert len(said()) == 1
+    assert "ring key" in said()[0]
+    assert said(listen_gossip="127.0.0.1") == []
+    assert said(ring="acme") == []
+    assert "control listens" in said(ring="acme", listen_ctl="0.0.0.0")[0]
+
+
+def test_sup_run_becomes_a_launcher_under_the_same_pid(layout: StateLayout) -> None:
+    """The lock's holder is the very process that was started; it ends by `hab sup term`."""
+    program = [sys.executable, "-c", "from cli.main import main; main()"]
+    words = ["sup", "run", "--listen-gossip", "127.0.0.1:0"]
+    refused = subprocess.run(
+        [*program, *words], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert refused.returncode == 2
+    assert "--listen-gossip" in refused.stderr
+
+
+def test_a_unit_runs_this_very_program_with_the_options_it_was_given(layout: StateLayout) -> None:
+    text = unit(StateLayout(layout.root, "web"), ("--peer", "10.0.0.7", "--org", "a b%"), user=True)
+    lines = text.splitlines()
+    assert "Type=notify" in lines
+    assert "KillMode=process" in lines
+    assert "WantedBy=default.target" in lines
+    [command] = [line for line in lines if line.startswith("ExecStart=")]
+    assert command.endswith('sup run --override-name web --peer 10.0.0.7 --org "a b%%"')
+    assert Path(command.removeprefix("ExecStart=").split()[0]).is_absolute()
+    assert quoted('a "$b"') == '"a \\"$$b\\""'
+
+
+def test_a_unit_is_written_once_and_not_replaced_unasked(
+    hab: Hab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    path = tmp_path / "config" / "systemd" / "user" / "hab-sup.service"
+    first = hab("sup", "install-unit", "--user", "--", "-I")
+    assert first.exit_code == 0, first.output
+    assert str(path) in first.stdout
+    assert "systemctl --user" in first.stderr
+    text = path.read_text()
+    assert "unchanged" in hab("sup", "install-unit", "--user", "--", "-I").stdout
+    assert hab("sup", "install-unit", "--user").exit_code == 1
+    assert path.read_text() == text
+    assert hab("sup", "install-unit", "--user", "--force").exit_code == 0
+    assert path.read_text() != text
+
+
+def test_a_unit_with_options_that_cannot_be_is_refused_now(hab: Hab) -> None:
+    said = hab("sup", "install-unit", "--print", "--", "--permanent-per")
+    assert said.exit_code == 2
+    assert "--permanent-peer" in said.stderr
+
+
+def test_doctor_finds_what_stands_in_the_way(hab: Hab, layout: StateLayout) -> None:
+    import json
+
+    layout.supervisor.mkdir(parents=True)
+    layout.secret.write_text("s\n")
+    layout.secret.chmod(0o644)
+    layout.config_file.parent.mkdir()
+    layout.config_file.write_text('listen_gosip = "127.0.0.1"\n')
+    said = hab("doctor", "--json")
+    assert said.exit_code == 1
+    findings = {one["topic"]: one for one in json.loads(said.stdout)["findings"]}
+    assert findings["secret"]["verdict"] == "problem"
+    assert "chmod 600" in findings["secret"]["next_step"]
+    assert findings["configuration"]["verdict"] == "problem"
+    assert "listen_gossip" in findings["configuration"]["text"]
+    assert findings["root"]["verdict"] == "ok"
+
+
+def test_doctor_says_which_port_is_taken(hab: Hab, layout: StateLayout) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        assert taken("127.0.0.1", port)
+        layout.config_file.parent.mkdir(parents=True)
+        layout.config_file.write_text(f'listen_gossip = "127.0.0.1:{port}"\n')
+        said = hab("doctor")
+    assert said.exit_code == 1
+    assert f"127.0.0.1:{port} cannot be listened on" in said.stdout
+    assert "--listen-gossip" in said.stdout
