@@ -60,6 +60,8 @@ class ServiceDirectories:
 
     def prepare(self, service: str, source: str, owner: Owner) -> tuple[str, tuple[str, ...]]:
         """Make the directory, put `source`'s hooks and config in place; its path, its hooks."""
+        if service in ("", ".", "..") or "/" in service:
+            raise Refused(f"{service!r} cannot be the name of a directory", "invalid")
         self._make_root()
         with (
             _opened(self._svc_dir) as top,

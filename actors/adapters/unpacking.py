@@ -170,7 +170,11 @@ def _make_links(work: _Unpacking) -> None:
                 f"{work.ident} nor in a package it depends on",
                 "bad-package",
             )
-        work.into.joinpath(*parts).symlink_to(target)
+        try:
+            work.into.joinpath(*parts).symlink_to(target)
+        except FileExistsError as error:
+            name = "/".join(parts)[:200]
+            raise Refused(f"{work.ident} holds {name} twice", "bad-package") from error
 
 
 def _damaged(file: Path, error: Exception) -> Refused:
