@@ -39,12 +39,22 @@ class _Relay:
 
 
 class Detector:
-    """Owns the running probes and relays. `redial` reaches out to a dead member."""
+    """Owns the running probes and relays.
 
-    def __init__(self, core: Core, opinions: Opinions, redial: Callable[[MemberId], None]) -> None:
+    `redial` reaches out to a dead member, `reconcile` to a silent one that may be in another ring.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        opinions: Opinions,
+        redial: Callable[[MemberId], None],
+        reconcile: Callable[[MemberId], None],
+    ) -> None:
         self._core = core
         self._opinions = opinions
         self._redial = redial
+        self._reconcile = reconcile
         self._round = Walk()
         self._dead_round = Walk()
         self._probes: dict[int, Probe] = {}
@@ -128,7 +138,9 @@ class Detector:
     def _ping(self, seq: int, probe: Probe) -> None:
         probe.pings += 1
         self._send_ping(seq, probe.target)
-        self._core.agenda.at(probe.next_ping_s(), "stage", str(seq))
+        # Plain SWIM pings once in a timeout.
+        after_s = probe.next_ping_s() if self._core.option.lifeguard else probe.end_s()
+        self._core.agenda.at(after_s, "stage", str(seq))
 
     def _send_ping(self, seq: int, target: MemberId) -> None:
         core = self._core
@@ -151,7 +163,7 @@ class Detector:
             return
         if probe.has_helpers:
             self._fail(seq, probe)
-        elif probe.pings < PINGS:
+        elif probe.pings < PINGS and self._core.option.lifeguard:
             self._ping(seq, probe)
         elif probe.purpose is Purpose.LAST:
             self._fail(seq, probe)
@@ -165,6 +177,7 @@ class Detector:
         probe.asked = [helper for helper in helpers if helper != probe.target]
         for helper in probe.asked:
             core.send(helper, PingReq(seq, probe.target))
+        self._reconcile(probe.target)
         if probe.asked or probe.purpose is Purpose.DEPART:
             wait = probe.timeout_s * (2 if probe.purpose is Purpose.DEPART else 1)
             core.agenda.at(core.now + wait, "stage", str(seq))
@@ -243,6 +256,12 @@ class Detector:
         else:
             return
         self._succeed(frame.seq, probe)
+
+    def joined(self, member: MemberId) -> None:
+        """A member spoke in a join: as good as an ack to what is asked of it."""
+        for seq, probe in list(self._probes.items()):
+            if probe.target == member and probe.purpose is not Purpose.DEPART:
+                self._succeed(seq, probe)
 
     def _succeed(self, seq: int, probe: Probe) -> None:
         self._end(seq)

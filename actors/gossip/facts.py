@@ -14,6 +14,7 @@ from actors.gossip.rumors import (
     encode,
     read,
 )
+from actors.gossip.stamps import is_ahead
 from actors.messages.base import MemberId
 from actors.messages.ring import PublishRumor, Rumor
 
@@ -60,7 +61,13 @@ class Facts:
         for held in core.rumors.due(core.me, core.wall):
             rumor = held.rumor()
             if rumor is not None:
-                self._put(replace(rumor, hlc=core.stamps.next(core.wall)))
+                self._put(
+                    replace(
+                        rumor,
+                        incarnation=rumor.incarnation + is_ahead(rumor.hlc, core.wall),
+                        hlc=core.stamps.next(core.wall),
+                    )
+                )
         for held in core.rumors.age(core.wall):
             core.hot.drop(("r", held.id))
             core.note_rumor(held.id)
@@ -115,7 +122,8 @@ class Facts:
             return  # should the ring remember it, the tombstone follows then
         if known is not None and known.head.owner == core.me:
             said = known.rumor()
-            if said is not None and (said.body, said.gone) == (body, gone):
+            is_same = said is not None and (said.body, said.gone) == (body, gone)
+            if is_same and not is_ahead(known.head.hlc, core.wall):
                 return
         incarnation = known.head.incarnation + 1 if known is not None else 1
         stamp = core.stamps.next(core.wall)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import Final, TypedDict
 
 from msgspec.structs import replace
 
 from actors.effects import Send
 from actors.gossip.core import Core
-from actors.gossip.membership import claim_of, standing
+from actors.gossip.membership import MAX_JUMP, claim_of, standing
 from actors.gossip.persistence import (
     AHEAD,
     LEDGER,
@@ -18,8 +18,10 @@ from actors.gossip.persistence import (
     read_ledger,
 )
 from actors.gossip.stamps import RESTAMP_S, age_s
-from actors.messages.gossip import Claim, IncarnationDurable
+from actors.messages.gossip import Claim, IncarnationDurable, MemberAnnounced
 from actors.messages.ring import Member
+
+INSIST: Final = 3  # times a refutation is passed on anew, a period apart
 
 
 class Change(TypedDict, total=False):
@@ -40,6 +42,7 @@ class Identity:
         self._wanted: tuple[int, int] | None = None  # to be announced once it may be
         self._change: Change = {}
         self._first = 0
+        self._insisting = 0
 
     @property
     def record(self) -> Member:
@@ -87,11 +90,21 @@ class Identity:
     def refute(self, claim: Claim) -> None:
         """Announce a record that beats a claim about this member."""
         mine = self.record
-        if claim.epoch > mine.epoch:
-            # The name of a life that the disk forgot, or a forgery: go above it.
+        self._insisting = INSIST
+        self._core.agenda.at(self._core.now + self._core.period_s, "insist")
+        if claim.epoch > mine.epoch or claim.incarnation > mine.incarnation + MAX_JUMP:
+            # The name of a life that the disk forgot, or a forgery: go above it, where nobody
+            # takes a high number for a forged one.
             self._advance(claim.epoch + 1, 1)
         else:
             self._advance(mine.epoch, max(mine.incarnation, claim.incarnation) + 1)
+
+    def insist(self) -> None:
+        """Say the last refutation again: whoever is accused may have links that lose most of it."""
+        if self._insisting:
+            self._insisting -= 1
+            self._core.spread_claim(self._core.brief(self._core.me))
+            self._core.agenda.at(self._core.now + self._core.period_s, "insist")
 
     def restamp(self) -> None:
         """Renew the record's stamp when it is time."""
@@ -111,6 +124,7 @@ class Identity:
             stamp=core.stamps.next(core.wall),
         )
         core.members.put(standing(record, "alive"), core.now)
+        core.emit(MemberAnnounced(record.epoch, record.incarnation))
         core.spread_claim(self.claim())
         if self._wanted is not None:
             self._advance(*self._wanted)
@@ -127,6 +141,7 @@ class Identity:
         changed = changed or epoch != self.record.epoch
         self._change = {}
         core.members.put(standing(record, "alive"), core.now)
+        core.emit(MemberAnnounced(epoch, incarnation))
         core.spread_claim(self.claim() if changed else core.brief(core.me))
         if incarnation > self._ledger.ceiling - AHEAD // 2:
             self._ask(Ledger(epoch, incarnation + AHEAD))

@@ -34,6 +34,7 @@ PATIENT_PERIODS: Final = 5.0  # later, and for seeds whose member is not there
 SAVED_PERIODS: Final = 60.0  # for addresses of members long gone
 MAX_DIALS: Final = 8  # at once
 REJOINS: Final = 3  # remembered members asked at a start
+MAX_WAITING: Final = 4_096  # joins that wait for the ring's id
 _QUIET_PERIODS: Final = 60.0  # the same complaint is an event once in so long
 
 
@@ -76,6 +77,7 @@ class Join:
         self._rounds = 0
         self._next_saved_s = 0.0
         self._quiet: dict[tuple[str, str], float] = {}
+        self._waiting: dict[MemberId, JoinRequest] = {}
         self.change_seeds(core.option.seeds)
 
     # ── the ring's id ──
@@ -102,6 +104,7 @@ class Join:
         core.emit(RingIdChosen(ring_id, how))
         core.tell(NET, RingChosen(ring_id))
         self._save()
+        self.admit_waiting()
         if old:
             for member in core.members.living.sample(sends(core.peak.members), core.random):
                 core.send(member, self._request(came_from=old))
@@ -162,6 +165,11 @@ class Join:
         wait = (patience if lonely else PATIENT_PERIODS) * (0.75 + core.random.random() / 2)
         core.agenda.at(core.now + wait * core.period_s, "dial")
 
+    def reconcile(self, member: MemberId) -> None:
+        """A member is silent: while rings are becoming one, perhaps because it is in the other."""
+        if self._former or ringid.is_young(self.ring_id, self._core.wall):
+            self.redial(member)
+
     def redial(self, member: MemberId) -> None:
         """Reach out to a known member: it hears what is thought of it, both become equal."""
         self._core.send(member, self._request())
@@ -200,7 +208,7 @@ class Join:
         return JoinRequest(
             claim=self._identity.claim(),
             ring_id=self.ring_id,
-            came_from=came_from,
+            came_from=came_from or (self._former[0] if self._former else ""),
             merge=core.option.merge,
             seed=seed,
             digest=core.digest.total,
@@ -227,10 +235,29 @@ class Join:
             self._complain(frame.ring_id, sender)
             core.send(sender, self._refusal("ring", sender, frame.seed))
             return
+        if verdict in {"mint", "wait"} and self._is_minting(sender, frame):
+            return
         self._obey(verdict, frame.ring_id)
         self._opinions.hear(frame.claim, sender)
         self._opinions.heard_from(sender)
         self._welcome(sender, frame, merge=verdict in {"take", "keep"})
+
+    def _is_minting(self, sender: MemberId, frame: JoinRequest) -> bool:
+        """Of many that could mint, the first one is asked to; the others wait for what it says."""
+        core = self._core
+        if ("minting", "") in core.agenda and len(self._waiting) < MAX_WAITING:
+            self._waiting[sender] = frame
+            return True
+        if core.me > sender:
+            core.agenda.at(core.now + EAGER_PERIODS * core.period_s, "minting")
+        return False
+
+    def admit_waiting(self) -> None:
+        """The ring has an id, or whoever was to mint it is silent: answer those who wait."""
+        self._core.agenda.cancel("minting")
+        waiting, self._waiting = self._waiting, {}
+        for sender, frame in waiting.items():
+            self.request(sender, frame)
 
     def _welcome(self, sender: MemberId, frame: JoinRequest, *, merge: bool) -> None:
         core = self._core

@@ -61,6 +61,10 @@ class Probe:
         """When the next ping of the first stage, or the stage's end, is due."""
         return self.start_s + self.timeout_s * self.pings / PINGS
 
+    def end_s(self) -> float:
+        """When the first stage is over."""
+        return self.start_s + self.timeout_s
+
     def is_answered(self) -> bool:
         """Whether every helper has said yes or no."""
         return len(self.silent) + len(self.heard_by) >= len(self.asked)

@@ -112,7 +112,7 @@ class Ring:
         self.join = Join(
             core, self.identity, self.opinions, self.facts, self.sync, joined=self._synced
         )
-        self.detector = Detector(core, self.opinions, self.join.redial)
+        self.detector = Detector(core, self.opinions, self.join.redial, self.join.reconcile)
         self.departures = Departures(core, self.opinions, self.detector.inquire)
         self.subscribers = Subscribers(core, self.opinions)
         self.phase: Phase = "loading"
@@ -180,6 +180,7 @@ class Ring:
     def _resume(self, gap: float) -> None:
         """This member did not run: what fell due meanwhile says nothing about the others."""
         core = self.core
+        self._armed_s = None  # set anew, whatever became of the old one
         core.emit(MemberResumed(gap))
         core.awareness.worse()
         self.detector.pause()
@@ -253,6 +254,10 @@ class Ring:
                 self.join.dial()
             case "unroute":
                 core.tell("port/net", Unroute(about))
+            case "minting":
+                self.join.admit_waiting()
+            case "insist":
+                self.identity.insist()
             case "settle":
                 self._settle()
             case "house":
@@ -411,6 +416,8 @@ class Ring:
             return
         if isinstance(frame, JoinReply):
             self.join.reply(sender, frame, fresh=self.settled)
+            if not frame.refused:
+                self.detector.joined(sender)
             return
         if sender == self.core.me:
             return

@@ -29,8 +29,9 @@ def is_ring_id(text: str) -> bool:
     return len(text) == DIGITS and all(digit in "0123456789abcdef" for digit in text)
 
 
-def _minted_s(ring_id: str) -> int:
-    return int(ring_id[:8], 16)
+def is_young(ring_id: str, wall_s: float) -> bool:
+    """Whether a ring was minted a few minutes ago at most."""
+    return bool(ring_id) and abs(wall_s - int(ring_id[:8], 16)) <= YOUNG_S
 
 
 def judge(
@@ -54,7 +55,7 @@ def judge(
         return "take"
     if not theirs:
         return "keep"
-    young = all(abs(wall_s - _minted_s(one)) <= YOUNG_S for one in (mine, theirs))
+    young = is_young(mine, wall_s) and is_young(theirs, wall_s)
     if not related and not young:
         return "refuse"
     return "take" if theirs < mine else "keep"

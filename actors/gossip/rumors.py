@@ -178,7 +178,7 @@ class RumorStore:
             for held in self.held.values()
             if held.head.owner == owner
             and not held.head.gone
-            and age_s(held.head.hlc, wall_s) > RESTAMP_S
+            and (is_ahead(held.head.hlc, wall_s) or age_s(held.head.hlc, wall_s) > RESTAMP_S)
         ]
 
     def of_kinds(self, kinds: frozenset[str]) -> Iterator[Held]:

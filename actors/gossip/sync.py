@@ -17,7 +17,7 @@ from actors.gossip.dissemination import size_bytes
 from actors.messages.base import MemberId
 from actors.messages.gossip import Claim, SyncBuckets, SyncEntries, SyncPush
 
-MISMATCHES: Final = 2  # probes running: news on its way is not lost news
+MISMATCH_PERIODS: Final = 0.5  # and all probes between differ: news on its way is not lost news
 PAGE_BYTES: Final = 48 * 1024  # of entries in one frame
 MAX_PAGES: Final = 8  # frames in one answer
 _MAX_PAIRS_BYTES: Final = 24 * 1024
@@ -48,7 +48,7 @@ class Sync:
     def __init__(self, core: Core, done: Callable[[MemberId], None]) -> None:
         self._core = core
         self._done = done
-        self._streak = 0
+        self._differs_since_s: float | None = None
         self._next_s = 0.0
         self._tried: dict[MemberId, tuple[int, int, float]] = {}  # own, theirs, until
 
@@ -58,10 +58,13 @@ class Sync:
         if not theirs:
             return
         if theirs == core.digest.total:
-            self._streak = 0
+            self._differs_since_s = None
             return
-        self._streak += 1
-        if self._streak >= MISMATCHES and core.now >= self._next_s:
+        if self._differs_since_s is None:
+            self._differs_since_s = core.now
+            return
+        lasting = core.now - self._differs_since_s >= MISMATCH_PERIODS * core.period_s
+        if lasting and core.now >= self._next_s:
             tried = self._tried.get(peer)
             own = core.digest.total
             if tried is not None and tried[:2] == (own, theirs) and core.now < tried[2]:
@@ -74,7 +77,7 @@ class Sync:
     def pull(self, peer: MemberId) -> None:
         """Begin an exchange."""
         core = self._core
-        self._streak = 0
+        self._differs_since_s = None
         self._next_s = core.now + core.period_s
         core.send(peer, SyncBuckets(core.digest.vector()))
 
