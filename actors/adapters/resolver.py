@@ -22,6 +22,7 @@ def split(address: str) -> tuple[str, int]:
         port = port[1:]
     elif host.count(":") == 1:
         host, _, port = host.partition(":")
+        port = port or "none"
     number = int(port) if port.isascii() and port.isdecimal() else (0 if port else DEFAULT_PORT)
     if not host or not 0 < number < 65_536:
         raise ValueError(f"not an address: {address!r} (host, or host:port)")

@@ -13,7 +13,6 @@ import multiprocessing
 import statistics
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from itertools import count
 from multiprocessing.connection import Connection
@@ -27,14 +26,16 @@ import zmq
 from actors.adapters.keys import KeyCache, RingKeys
 from actors.adapters.network import NetworkOptions, ZmqNetwork
 from actors.messages.envelope import Envelope, Ticket
-from actors.messages.primitives import CallMethod, MethodReturned
+from actors.messages.events import QueryEvents
 from actors.messages.ring import RingChosen, Route
+from actors.messages.runtime import CallFailed
 
 Measured: TypeAlias = dict[str, float]
 
 RING = "00112233445566ff"
 HERE, THERE = "a" * 32, "b" * 32
-PAYLOAD = b"x" * 160
+PAYLOAD = "x" * 160
+TICKET = Ticket(f"{HERE}/x", "1")
 WINDOW = 500  # calls under way at once
 OPTIONS = NetworkOptions(outbox_frames=1 << 20, outbox_bytes=1 << 30, deadline_s=60.0)
 
@@ -50,22 +51,27 @@ class World:
         self._ticks = count(1)
         self._port: Callable[[Envelope], None] = on_frame
 
-    def undeliverable(self, envelope: Envelope, reason: str) -> None:
+    def undeliverable(self, _envelope: Envelope, reason: str) -> None:
+        """Nothing may get lost here."""
         raise AssertionError(reason)
 
     def tell(self, *_args: object, **_fields: object) -> None:
         """Nobody listens."""
 
     def register_port(self, _path: str, handler: Callable[[Envelope], None]) -> None:
+        """There is one port."""
         self._port = handler
 
     def emit(self, *_args: object) -> str:
+        """Nobody reads."""
         return ""
 
     def hlc_now(self) -> int:
+        """One more."""
         return next(self._ticks)
 
     def hlc_merge(self, remote: int) -> int:
+        """No clock to speak of."""
         return remote
 
     def join(self, member: str, address: str) -> None:
@@ -86,16 +92,17 @@ def serve_ours(pipe: Connection, address: str, directory: str) -> None:
     def on_frame(envelope: Envelope) -> None:
         nonlocal seen
         ticket, message = envelope.ticket, envelope.message
-        if ticket is None:
-            seen += 1
-            if isinstance(message, CallMethod) and message.method == "last":
-                world.network.send(
-                    Envelope(f"{HERE}/x", "host/y", MethodReturned(b"%d" % seen), answers="0")
-                )
-        else:
-            answer = MethodReturned(message.args if isinstance(message, CallMethod) else b"")
+        assert isinstance(message, QueryEvents)
+        seen += 1
+        if ticket is not None:
             world.network.send(
-                Envelope(ticket.address, "host/y", answer, hlc=world.hlc_now(), answers=ticket.call)
+                Envelope(
+                    ticket.address,
+                    "events",
+                    CallFailed("Refused", message.actor),
+                    hlc=world.hlc_now(),
+                    answers=ticket.call,
+                )
             )
 
     world: Any = World(THERE, on_frame)
@@ -115,7 +122,7 @@ class Ours:
         self.world.network = ZmqNetwork(self.world, "127.0.0.1:0", keys(directory), OPTIONS)
         self._pipe, other = multiprocessing.Pipe()
         self._child = multiprocessing.Process(
-            target=serve_ours, args=(other, self.world.network.address, directory)
+            target=serve_ours, args=(other, self.world.network.address, directory), daemon=True
         )
         self._child.start()
         self.world.join(THERE, self._pipe.recv())
@@ -125,35 +132,41 @@ class Ours:
     def _arrived(self, _envelope: Envelope) -> None:
         self._answered.release()
 
-    def _send(self, method: str, ticket: Ticket | None) -> None:
-        message = CallMethod("host/y", method, PAYLOAD)
+    def _send(self, ticket: Ticket | None) -> None:
+        # A message and an answer that pass with and without a ring key.
         self.world.network.send(
-            Envelope(f"{THERE}/host/y", "x", message, hlc=self.world.hlc_now(), ticket=ticket)
+            Envelope(
+                f"{THERE}/events",
+                "x",
+                QueryEvents(PAYLOAD),
+                hlc=self.world.hlc_now(),
+                ticket=ticket,
+            )
         )
 
     def call(self) -> None:
         """One round trip."""
-        self._send("echo", Ticket(f"{HERE}/x", "1"))
+        self._send(TICKET)
         self._answered.acquire()
 
     def pipeline(self, calls: int) -> None:
         """`calls` round trips, many under way."""
-        ticket = Ticket(f"{HERE}/x", "1")
         for number in range(calls):
             if number >= WINDOW:
                 self._answered.acquire()
-            self._send("echo", ticket)
+            self._send(TICKET)
         for _ in range(min(calls, WINDOW)):
             self._answered.acquire()
 
     def one_way(self, messages: int) -> None:
         """`messages` without an answer, until the other side has counted all."""
         for _ in range(messages - 1):
-            self._send("note", None)
-        self._send("last", None)
+            self._send(None)
+        self._send(TICKET)
         self._answered.acquire()
 
     def close(self) -> None:
+        """End the other process, and this side."""
         self._pipe.send("end")
         self._child.join()
         self.world.network.close()
@@ -180,7 +193,7 @@ class Raw:
 
     def __init__(self) -> None:
         self._pipe, other = multiprocessing.Pipe()
-        self._child = multiprocessing.Process(target=serve_raw, args=(other,))
+        self._child = multiprocessing.Process(target=serve_raw, args=(other,), daemon=True)
         self._child.start()
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._socket = self._context.socket(zmq.DEALER)
@@ -189,7 +202,7 @@ class Raw:
         self.call()
 
     def _send(self, method: str) -> None:
-        message = {"call": 1, "actor": "host/y", "method": method, "args": PAYLOAD}
+        message = {"call": 1, "to": "events", "method": method, "args": PAYLOAD}
         self._socket.send(msgpack.packb(message))
 
     def _answer(self) -> None:
@@ -217,6 +230,7 @@ class Raw:
         self._answer()
 
     def close(self) -> None:
+        """End the other process, and this side."""
         self._send("end")
         self._child.join()
         self._context.destroy(0)
@@ -224,7 +238,7 @@ class Raw:
 
 def measured(contender: Ours | Raw, scale: int) -> Measured:
     """One round of all three measurements."""
-    times: deque[float] = deque()
+    times: list[float] = []
     for _ in range(scale // 10):
         began = time.perf_counter()
         contender.call()
@@ -246,6 +260,7 @@ def measured(contender: Ours | Raw, scale: int) -> Measured:
 
 def main() -> None:
     """Measure and print the table."""
+    multiprocessing.set_start_method("spawn")  # threads and sockets do not survive a fork
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a tenth of the messages, 3 rounds")
     quick = parser.parse_args().quick
