@@ -174,19 +174,20 @@ def trace(glob: str, *, off: bool, for_s: float, asked: Session, as_json: bool) 
 
 
 def drawn(actors: Sequence[ActorInfo]) -> list[str]:
-    """Draw actors as a tree, a line an actor; whose parent is not among them is a root."""
-    names = {info.name for info in actors}
-    children: dict[str, list[ActorInfo]] = {}
+    """Draw actors as a tree, a line an actor; a parent that is not among them is drawn bare."""
+    known = {info.name: info for info in actors}
+    children: dict[str, list[str]] = {}
     for info in sorted(actors, key=lambda info: info.name):
-        parent = info.parent if info.parent in names and info.parent != info.name else ""
-        children.setdefault(parent, []).append(info)
+        children.setdefault(info.parent, []).append(info.name)
+        if info.parent and info.parent not in known and info.parent not in children.get("", ()):
+            children.setdefault("", []).append(info.parent)
     lines: list[str] = []
 
-    def draw(info: ActorInfo, before: str, mark: str, below: str) -> None:
-        lines.append(f"{before}{mark}{info.name}{_remarks(info)}")
-        under = children.get(info.name, [])
+    def draw(name: str, before: str, mark: str, below: str) -> None:
+        lines.append(f"{before}{mark}{name}{_remarks(known[name]) if name in known else ''}")
+        under = children.get(name, [])
         for child in under:
-            last = child is under[-1]
+            last = child == under[-1]
             draw(child, before + below, "└─ " if last else "├─ ", "   " if last else "│  ")
 
     for root in children.get("", []):

@@ -21,7 +21,7 @@ import click
 from actors import __version__
 from actors.errors import HabError
 from actors.messages.control import QuerySupervisor, SupervisorInfo
-from actors.node.options import StateLayout
+from actors.node.options import StateLayout, SupervisorOptions
 from cli.client import Session, json_option, override_name_option
 from cli.output import emit_json
 from cli.problem import Failure
@@ -88,10 +88,13 @@ def examine(place: Place) -> Iterator[Finding]:
     yield from _habitat(layout)
     yield from _configuration(layout)
     yield from _secret(layout)
-    running = lock_holder(layout)
-    yield from _supervisor(place, running)
-    if running is None:
-        yield from _ports(layout)
+    launcher = lock_holder(layout)
+    if launcher is not None:
+        yield from _supervisor(place, launcher)
+        return
+    left = "; LOCK is left over and harmless" if layout.lock.exists() else ""
+    yield Finding("ok", "supervisor", f"none runs with {layout.supervisor}{left}")
+    yield from _ports(layout)
     yield from _exposure(layout)
 
 
@@ -217,20 +220,15 @@ def _secret(layout: StateLayout) -> Iterable[Finding]:
         yield Finding("ok", "secret", f"{layout.secret} is its owner's alone")
 
 
-def _supervisor(place: Place, running: int | None) -> Iterable[Finding]:
-    """Whether a supervisor runs, and answers."""
-    lock = place.layout.lock
-    if running is None:
-        left = f"; {lock} is left over from an earlier one and harmless" if lock.exists() else ""
-        yield Finding("ok", "supervisor", f"none runs with {place.layout.supervisor}{left}")
-        return
+def _supervisor(place: Place, launcher: int) -> Iterable[Finding]:
+    """Whether the supervisor that runs answers, and to whom it is open."""
     try:
         info = Session(place).ask(QuerySupervisor(), SupervisorInfo)
     except (HabError, Failure) as error:
         yield Finding(
             "problem",
             "supervisor",
-            f"launcher {running} runs, but its supervisor does not answer: {error}",
+            f"launcher {launcher} runs, but its supervisor does not answer: {error}",
             "`hab sup term` ends both; the launcher's output says what happened.",
         )
         return
@@ -238,8 +236,12 @@ def _supervisor(place: Place, running: int | None) -> Iterable[Finding]:
     yield Finding(
         "warning" if differs else "ok",
         "supervisor",
-        f"{info.version} runs as pid {info.supervisor_pid} under launcher {running}{differs}",
+        f"{info.version} runs as pid {info.supervisor_pid} under launcher {launcher}{differs}",
     )
+    open_to = SupervisorOptions(
+        info.root, listen_gossip=info.listen_gossip, listen_ctl=info.listen_ctl, ring=info.ring
+    )
+    yield from (Finding("warning", "exposure", text) for text in warnings(open_to))
 
 
 def _ports(layout: StateLayout) -> Iterable[Finding]:
@@ -277,11 +279,10 @@ def taken(host: str, port: int) -> str:
 
 
 def _exposure(layout: StateLayout) -> Iterable[Finding]:
-    """Whether strangers would reach something."""
+    """Whether strangers would reach a supervisor started now."""
     try:
         resolved = settled_options({}, layout, ())
     except HabError:
         return
     options = supervisor_options(layout, resolved, ring=resolved.text("ring"))
-    for text in warnings(options):
-        yield Finding("warning", "exposure", text)
+    yield from (Finding("warning", "exposure", text) for text in warnings(options))

@@ -53,10 +53,6 @@ def of_error(error: HabError | OSError) -> Failure:
 
 
 _NEXT_STEPS = {
-    "SecretRefusedError": (
-        "The secret comes from HAB_CTL_SECRET, else ctl_secret in cli.toml, else the "
-        "supervisor's own CTL_SECRET file; it must be the one of the supervisor asked."
-    ),
     "ActorDiedError": "`hab actor list` shows which actors there are.",
     "ActorUnavailableError": "It may be restarting: `hab actor list` shows its state; try again.",
     "GetTimeoutError": "Ask again with a longer --timeout; asking again is safe.",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Any
 
 import click
 import msgspec
 
-from actors.messages.service import StartService
+from actors.messages.service import LoadService, StartService
 from cli.client import NoSupervisor, Session, override_name_option
 from cli.loading import FIELDS, load_options, load_request, subject_argument
 from cli.output import say
@@ -51,13 +52,7 @@ def start(
     wanted = load_request(subject, flags, local=asked.place.local, force=False, wait=not no_wait)
     waiting = Waiting(not no_wait, timeout)
     try:
-        service = wanted.spec.ident or wanted.spec.name
-        if wanted.install:  # which service it is, is known when it is installed
-            known = msgspec.structs.replace(wanted, wait=True)
-            service = carry_out(asked, known, Waiting(timeout_s=timeout), "svc.load")
-        elif set(wanted.given) - {"ident"}:
-            carry_out(asked, wanted, waiting, "svc.load")
-        carry_out(asked, StartService(service, wait=not no_wait), waiting, "svc.start")
+        _load_and_start(asked, wanted, waiting)
     except NoSupervisor:
         if not asked.place.local or lock_holder(asked.place.layout) is not None:
             raise
@@ -66,6 +61,19 @@ def start(
         return
     resolved = settled_options(flags, asked.place.layout, config_files)
     supervise(asked.place.layout, resolved, wanted)
+
+
+def _load_and_start(asked: Session, wanted: LoadService, waiting: Waiting) -> None:
+    """Load, and start what was loaded before and stopped since."""
+    service, loaded = wanted.spec.ident or wanted.spec.name, None
+    if wanted.install:  # which service it is, is known when it is installed
+        known = msgspec.structs.replace(wanted, wait=True)
+        loaded = carry_out(asked, known, replace(waiting, wait=True), "svc.load")
+        service = loaded.service if loaded is not None else service
+    elif set(wanted.given) - {"ident"}:
+        loaded = carry_out(asked, wanted, waiting, "svc.load")
+    if loaded is None or loaded.outcome == "down":
+        carry_out(asked, StartService(service, wait=waiting.wait), waiting, "svc.start")
 
 
 def _say_idle(flags: dict[str, Any]) -> None:

@@ -226,10 +226,8 @@ def depart(member_id: str, *, force: bool, asked: Session, as_json: bool) -> Non
     members = [view.member.id for view in asked.ask(QueryMembers(), Members).members]
     found = [one for one in members if one.startswith(member_id.lower())]
     if len(found) != 1:
-        known = "several members have ids" if found else "no member has an id"
-        raise Failure(
-            f"{known.capitalize()} that begin with {member_id}.", "`hab ring members --full`"
-        )
+        known = "Several members have ids beginning" if found else "No member has an id beginning"
+        raise Failure(f"{known} with {member_id}.", "`hab ring members --full` lists them.")
     say(f"Permanently marking {found[0]} as departed")
     done = asked.ask(DepartMember(found[0], force), Ok)
     if as_json:

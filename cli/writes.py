@@ -83,8 +83,8 @@ class Line:
         self._shown = ""
 
 
-def carry_out(session: Session, message: Message, waiting: Waiting, verb: str) -> str:
-    """Send a command to the services, show how it goes, and return the service's name if told.
+def carry_out(session: Session, message: Message, waiting: Waiting, verb: str) -> Settled | None:
+    """Send a command to the services, show how it goes, and return the outcome if one came.
 
     Up, down, gone and waiting for something outside this supervisor are success. Raises Failure
     with code 1 when it failed, 7 when the outcome did not come in time.
@@ -130,7 +130,7 @@ def carry_out(session: Session, message: Message, waiting: Waiting, verb: str) -
             f"{settled.service} failed: {settled.reason}",
             f"`hab svc logs {settled.service}` shows its output, `hab events` what led to it.",
         )
-    return settled.service if settled is not None else ""
+    return settled
 
 
 def _tell_accepted(accepted: Accepted, waiting: Waiting) -> None:

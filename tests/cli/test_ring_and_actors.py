@@ -148,6 +148,10 @@ def test_the_tree_shows_who_supervises_whom_and_what_is_out_of_the_ordinary() ->
     ]
 
 
+def test_the_root_of_the_tree_is_drawn_although_it_is_not_listed() -> None:
+    assert drawn(ACTORS.actors[2:3]) == ["node", "└─ gossip  (mailbox 4)"]
+
+
 def test_actors_are_listed_and_counted(hab: Hab, gateway: Start) -> None:
     with gateway(lambda _: [ACTORS]) as playing:
         rows = [line.split() for line in hab("actor", "list", "service/*").stdout.splitlines()]

@@ -161,11 +161,21 @@ def test_each_verb_says_its_message(hab: Hab, gateway: Start, line: str, message
 
 
 def test_start_with_options_loads_and_then_starts(hab: Hab, gateway: Start) -> None:
-    with gateway(lambda _: [Accepted("ok"), Settled("redis", "up")]) as playing:
+    def script(message: Message) -> list[Message]:
+        loads = isinstance(message, LoadService)
+        return [Accepted("ok", unchanged=loads), Settled("redis", "down" if loads else "up")]
+
+    with gateway(script) as playing:
         said = hab("start", "core/redis", "--group", "acme", "--peer", "10.0.0.1")
     assert said.exit_code == 0, said.output
     assert [type(m) for m in playing.asked] == [LoadService, StartService]
     assert "--peer had no effect" in said.stderr
+
+
+def test_start_of_what_was_not_loaded_loads_it_and_no_more(hab: Hab, gateway: Start) -> None:
+    with gateway(_up) as playing:
+        assert hab("start", "core/redis", "--group", "acme").exit_code == 0
+    assert [type(m) for m in playing.asked] == [LoadService]
 
 
 def test_update_of_nothing_is_refused_without_asking(hab: Hab, gateway: Start) -> None:

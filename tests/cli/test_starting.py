@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -161,15 +163,44 @@ def test_who_listens_beyond_the_loopback_without_a_key_is_warned(layout: StateLa
     assert "control listens" in said(ring="acme", listen_ctl="0.0.0.0")[0]
 
 
-def test_sup_run_becomes_a_launcher_under_the_same_pid(layout: StateLayout) -> None:
-    """The lock's holder is the very process that was started; it ends by `hab sup term`."""
+def test_sup_run_becomes_the_launcher_and_term_ends_it(
+    hab: Hab, layout: StateLayout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as one, socket.socket() as two:
+        ports = []
+        for each in (one, two):
+            each.bind(("127.0.0.1", 0))
+            ports.append(each.getsockname()[1])
     program = [sys.executable, "-c", "from cli.main import main; main()"]
-    words = ["sup", "run", "--listen-gossip", "127.0.0.1:0"]
-    refused = subprocess.run(
-        [*program, *words], capture_output=True, text=True, check=False, timeout=60
+    words = ["sup", "run", "--listen-gossip", f"127.0.0.1:{ports[0]}"]
+    monkeypatch.setenv("HAB_LISTEN_CTL", f"127.0.0.1:{ports[1]}")
+    launcher = subprocess.Popen(
+        [*program, *words, "--cmd", "sleep 600", "--name", "nap"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
-    assert refused.returncode == 2
-    assert "--listen-gossip" in refused.stderr
+    try:
+        deadline = time.monotonic() + 30
+        state = ""
+        while state != "up":
+            assert time.monotonic() < deadline, state
+            assert launcher.poll() is None
+            said = hab("svc", "status", "nap", "--json")
+            state = (
+                said.stderr if said.exit_code else json.loads(said.stdout)["services"][0]["state"]
+            )
+        info = json.loads(hab("sup", "status", "--json").stdout)
+        assert info["launcher_pid"] == launcher.pid
+        assert info["listen_gossip"] == f"127.0.0.1:{ports[0]}"
+        assert (layout.specs / "nap.spec").is_file()
+        assert hab("svc", "status", "none").exit_code == 1
+        ended = hab("sup", "term")
+        assert ended.exit_code == 0, ended.output
+        assert launcher.wait(timeout=10) == 0
+    finally:
+        launcher.kill()
+        output, _ = launcher.communicate()
+    assert b"Hasta la vista" in output
 
 
 def test_a_unit_runs_this_very_program_with_the_options_it_was_given(layout: StateLayout) -> None:
@@ -208,8 +239,6 @@ def test_a_unit_with_options_that_cannot_be_is_refused_now(hab: Hab) -> None:
 
 
 def test_doctor_finds_what_stands_in_the_way(hab: Hab, layout: StateLayout) -> None:
-    import json
-
     layout.supervisor.mkdir(parents=True)
     layout.secret.write_text("s\n")
     layout.secret.chmod(0o644)
