@@ -128,6 +128,8 @@ class Faults:
                 machine.resume()
             case "freeze":
                 machine.thaw(out_of_time=fault.amount > 0)
+            case "wall":
+                machine.clock.jump(-fault.amount)
             case "disk":
                 machine.disk.faults.failing = ""
             case "tear":

@@ -29,7 +29,7 @@ Kind: TypeAlias = Literal[
     "stop",  # TERM to the launcher; started again when it is over
     "pause",  # SIGSTOP to the supervisor, SIGCONT when it is over
     "freeze",  # the whole machine stands still; `amount` 1: its clocks too
-    "wall",  # the wall clock steps by `amount` seconds
+    "wall",  # the wall clock steps by `amount` seconds, and back when it is over
     "disk",  # every write fails with `detail`
     "tear",  # writes in flight at a crash leave torn files
     "damage",  # power cut, and the file `detail` is torn when the machine comes back
@@ -147,7 +147,7 @@ def draw_plan(seed: str, supervisors: int, faults_s: float) -> Plan:
     count = int(faults_s / draw.uniform(2.0, 10.0) * (1 + log2(supervisors) / 8))
     faults = [_draw_fault(draw, kinds, supervisors, faults_s) for _ in range(count if kinds else 0)]
     faults.sort(key=lambda fault: fault.at_s)
-    return Plan(setup, faults_s, tuple(faults))
+    return Plan(setup, faults_s, tuple(_with_one_amnesia(faults)))
 
 
 def _draw_setup(draw: random.Random, supervisors: int) -> Setup:
@@ -210,7 +210,7 @@ def _draw_fault(
             return replace(fault, machines=one, amount=float(draw.random() < 0.3))
         case "wall":
             amount = draw.choice((-3600.0, -30.0, 30.0, 3600.0))
-            return replace(fault, machines=one, amount=amount, for_s=0.0)
+            return replace(fault, machines=one, amount=amount)
         case "disk":
             return replace(fault, machines=one, detail=draw.choice(("ENOSPC", "EIO")))
         case "damage":
@@ -221,6 +221,15 @@ def _draw_fault(
             return replace(fault, machines=one, for_s=0.0)
         case _:
             return replace(fault, machines=one)
+
+
+def _with_one_amnesia(faults: list[Fault]) -> list[Fault]:
+    """Only the first fault that makes a member forget its ring.
+
+    Two members without a ring that meet each other and nobody else found a second one, rightly.
+    """
+    forgetful = [f for f in faults if f.what == "wipe" or f.detail == "RING_ID"]
+    return [f for f in faults if f not in forgetful[1:]]
 
 
 def _numbers(numbers: tuple[int, ...]) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from actors.messages.ring import MemberHealthChanged
+from actors.messages.runtime import ActorStarted
 from actors.messages.simulation import (
     FaultBegan,
     FaultEnded,
@@ -65,6 +67,7 @@ class Opinion:
     incarnation: int
     epoch: int
     reason: str
+    life: int = 0  # of its gossip actor: another one begins with what the disk remembers
 
 
 @dataclass(slots=True)
@@ -105,6 +108,7 @@ def read(events: Sequence[Logged]) -> Story:
     story = Story(events)
     current: dict[int, ProcessLife] = {}
     open_troubles: list[Trouble] = []
+    gossips: Counter[int] = Counter()
     for logged in events:
         at_s = story.end_s = logged.at_s
         match logged.event:
@@ -126,8 +130,11 @@ def read(events: Sequence[Logged]) -> Story:
             case MemberHealthChanged(member, health, incarnation, reason, epoch):
                 observer = current.get(logged.machine)
                 if observer is not None:
-                    opinion = Opinion(observer, at_s, member, health, incarnation, epoch, reason)
-                    story.opinions.append(opinion)
+                    heard = Opinion(observer, at_s, member, health, incarnation, epoch, reason)
+                    heard.life = gossips[logged.machine]
+                    story.opinions.append(heard)
+            case ActorStarted("gossip"):
+                gossips[logged.machine] += 1
             case MembersSeen() as seen:
                 story.views.append((at_s, seen))
             case RumorsSeen() as held:
