@@ -48,6 +48,7 @@ from actors.messages.primitives import (
     HostLost,
     HostOpen,
     HostReady,
+    HostsGone,
     RunMethod,
 )
 from actors.messages.runtime import CallFailed
@@ -167,7 +168,8 @@ class ControlServer:
                         self._turn(router, zap)
                     waiting = self._hosts.waiting
                 left_s = RETRY_S if waiting else max(0.0, pulse_at - now())
-                self._sleep(poller, left_s)
+                if not self._closed:
+                    self._sleep(poller, left_s)
             except Exception:  # noqa: BLE001 - see below
                 # A fault here must not cut every operator off: what raised is lost, alone.
                 _log.exception("the control gateway failed at one thing")
@@ -237,11 +239,11 @@ class ControlServer:
             self._end(over)
         match envelope.message:
             case HostHello() as hello:
+                session.host = hello.host
+                early, session.early = session.early, []
+                for frame in early:
+                    self._returned(routing, frame)
                 if self._hosts.hello(hello, routing):
-                    session.host = hello.host
-                    early, session.early = session.early, []
-                    for frame in early:
-                        self._returned(routing, frame)
                     self._world.tell(f"host/{hello.host}", hello, sender=PORT)
             case HostReady(host=host) | HostBroken(host=host) if host == session.host:
                 self._world.tell(f"host/{host}", envelope.message, sender=PORT)
@@ -336,6 +338,8 @@ class ControlServer:
                 self._hosts.open(host)
             case HostLost() as lost:
                 self._hosts.lost(lost)
+            case HostsGone():
+                self._hosts.all_lost()
             case QuerySessions():
                 living = (*sorted(self._local), *(s.id for s in self._sessions.all()))
                 self._world.answer(envelope, Sessions(self._world.member, living))

@@ -1,8 +1,8 @@
 """The connections of actor hosts, and the calls that are on their way in them.
 
-Used by the control gateway's thread alone. A call that was handed over is open until its answer
-comes or the host is declared lost; a host whose connection broke keeps its open calls and what
-waits for it, for it may connect again (a stopped process does, once it goes on).
+Used under the control gateway's lock alone. A call that was handed over is open until its answer
+comes, its host is declared lost, or its host connects anew and has not answered it (a process that
+was stopped for longer than its heartbeats may be missed does, once it goes on).
 """
 
 from __future__ import annotations
@@ -62,9 +62,19 @@ class HostLinks:
         link = self._links.setdefault(message.host, _Link())
         if message.instance < link.instance:
             return False
+        again = link.instance == message.instance and link.routing not in (b"", routing)
         link.instance, link.routing = message.instance, routing
+        if again:
+            self._doubt(message.host, link)
         self.flush(message.host)
         return True
+
+    def _doubt(self, host: str, link: _Link) -> None:
+        """Answer what went out by the connection that broke: it may have arrived, or not."""
+        unsent = {entry.number for entry in link.outbox if isinstance(entry, HostCall)}
+        text = f"the connection of host/{host} broke; the call may have been executed"
+        for number in [number for number in link.answers if number not in unsent]:
+            link.answers.pop(number)(CallFailed("ActorUnavailableError", text))
 
     def is_open(self, host: str) -> bool:
         """Whether calls may be handed over without asking its actor."""
@@ -134,6 +144,14 @@ class HostLinks:
             answer(CallFailed("ActorTaskError", one.error, traceback=one.traceback))
         else:
             answer(MethodReturned(one.value))
+
+    def all_lost(self) -> None:
+        """The actor of all hosts began anew, so that none of its hosts is there any more."""
+        for name in sorted(self._links):
+            text = (
+                f"host/{name} ended with the actor that keeps it; the call may have been executed"
+            )
+            self.lost(HostLost(name, "ActorUnavailableError", text))
 
     def lost(self, message: HostLost) -> None:
         """Its actor says that the process is gone: its open calls will hear nothing else."""

@@ -41,6 +41,7 @@ from actors.messages.primitives import (
     HostBroken,
     HostHello,
     HostReady,
+    HostsGone,
     HostSilent,
     KillHost,
     OwnersLost,
@@ -134,8 +135,8 @@ class HostsActor(Actor):
         self._unconfirmed: list[CreateActor] = []  # on file, until their owner is known to live
 
     def started(self) -> list[Effect]:
-        """Read what is on record."""
-        return [Load(records.FILE)]
+        """Read what is on record. An earlier instance's children have ended with it."""
+        return [Send(PORT, HostsGone()), Load(records.FILE)]
 
     def step(self, message: Message) -> list[Effect]:
         """Create, call, find, list, kill; hear how they fare."""

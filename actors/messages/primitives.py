@@ -129,6 +129,10 @@ class HostLost(Message, frozen=True):
     text: str
 
 
+class HostsGone(Message, frozen=True):
+    """`host` → port/control: it begins anew, every host of its earlier life is gone."""
+
+
 # ── on the connection of a host process ──
 
 

@@ -23,10 +23,7 @@ MakeHandle: TypeAlias = Callable[[str, str], Any]
 
 def pack(value: object) -> bytes:
     """The bytes of a value. Raises TypeError for what cannot travel, ValueError if too large."""
-    try:
-        data: bytes = msgpack.packb(value, default=_extended)
-    except OverflowError as error:
-        raise ValueError(f"an integer is larger than 64 bits: {error}") from error
+    data: bytes = msgpack.packb(value, default=_extended)
     if len(data) > MAX_VALUE_BYTES:
         raise ValueError(
             f"{len(data)} bytes of values; at most {MAX_VALUE_BYTES} travel in one call"
@@ -72,6 +69,8 @@ def _extended(value: object) -> msgpack.ExtType:
         return msgpack.ExtType(_HANDLE, msgpack.packb(list(parts(value))))
     if hasattr(type(value), REF_ATTRIBUTE):
         raise TypeError("an ObjectRef is no argument: get() its value first, and pass that")
+    if isinstance(value, int):
+        raise ValueError(f"{value:.3e} is an integer of more than 64 bits")  # noqa: TRY004
     raise TypeError(
         f"a {type(value).__name__} cannot travel to an actor; what can: None, bool, int, float, "
         "str, bytes, list, dict, and handles of actors"
