@@ -16,6 +16,13 @@ def needs_census(spec: ServiceSpec) -> bool:
     return bool(spec.binds) and spec.binding_mode == "strict"
 
 
+def binds_problem(spec: ServiceSpec, package: PackageInfo | None) -> str:
+    """What no waiting can cure: binds the package requires and the spec does not give."""
+    given = {bind.partition(":")[0] for bind in spec.binds}
+    missing = sorted(set(package.binds) - given) if package else []
+    return f"Missing required bind(s), {', '.join(missing)}" if missing else ""
+
+
 def waiting_for(spec: ServiceSpec, package: PackageInfo | None, census: Census | None) -> str:
     """Why the service may not start yet; empty when it may."""
     if spec.topology == "leader":

@@ -19,7 +19,7 @@ from actors.messages.ring import Subscribe
 from actors.messages.runtime import CallFailed
 from actors.messages.service import AnswerOverdue, GatesDue, HookDue, RetryStart, StartSettled
 from actors.service.backoff import next_delay_s
-from actors.service.gates import needs_census, waiting_for
+from actors.service.gates import binds_problem, needs_census, waiting_for
 from actors.service.hooks import (
     HEALTH_CHECK,
     INIT,
@@ -87,8 +87,9 @@ def resolved(life: Life, answer: PackageResolved, at: Moment) -> Decision:
     switch = at.options.can_switch_user
     chosen = choose(answer.package, answer.users, answer.groups, can_switch=switch)
     life = replace(life, call="", package=answer.package)
-    if isinstance(chosen, str):
-        return fail(life, chosen, at, failed=True)
+    problem = chosen if isinstance(chosen, str) else binds_problem(spec_of(life), answer.package)
+    if isinstance(chosen, str) or problem:
+        return fail(life, problem, at, failed=True)
     return gates(replace(life, user=chosen.user, group=chosen.group, reason=chosen.notice), at)
 
 

@@ -26,6 +26,12 @@ from actors.service.life import (
 )
 
 KIND = "service"
+SAID = {
+    "initializing": "preparing its start",
+    "starting": "its process was asked for",
+    "stopping": "its post-stop hook is due",
+    "down": "nothing of it runs",
+}
 
 
 def tell(before: Life, after: Life, at: Moment, *, again: bool = False) -> Decision:
@@ -49,7 +55,7 @@ def _events(before: Life, after: Life) -> list[Effect]:
     stage = stage_of(after)
     changed = (stage, after.reason) != (stage_of(before), before.reason)
     if stage is not None and changed:
-        said = after.reason or stage
+        said = after.reason or (f"pid {after.pid}" if after.pid else SAID.get(stage, stage))
         effects.append(Emit(ServiceStageChanged(after.name, stage, said, after.pid or 0)))
     checked = after.phase in RUNNING and has_hook(after, HEALTH_CHECK)
     if checked and after.health not in (before.health, "unknown"):

@@ -213,6 +213,16 @@ def test_a_plain_command_needs_no_package(rig: Any) -> None:
     assert (start.argv, start.cwd, start.prefix) == (("python", "web.py"), "/srv", "py.default")
 
 
+def test_a_spec_dropped_in_without_a_required_bind_says_so(rig: Any, make_package: Any) -> None:
+    rig.shelf.add(make_package(version="2.0", binds={"db": ("port",)}))
+    rig.machine.disk.files["specs/web.spec"] = b'ident = "acme/web"\n'
+    rig.files.look()
+    rig.run(1.0)
+    status = rig.status("web")
+    assert (status.stage, status.reason) == ("failed", "Missing required bind(s), db")
+    assert status.next_try_s > 0
+
+
 def test_what_is_not_installed_is_refused_and_nothing_is_written(rig: Any) -> None:
     answer = rig.command(LoadService(ServiceSpec(ident="acme/other")))[-1]
     assert (answer.kind, answer.code) == ("Refused", "not-found")
