@@ -15,6 +15,7 @@ import logging
 import threading
 from collections import Counter, deque
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import zmq
@@ -26,8 +27,9 @@ from actors.adapters.inbound import PORT, Inbound, InboundWorld
 from actors.adapters.keychain import Keychain
 from actors.adapters.links import Links
 from actors.adapters.listener import Listener
+from actors.adapters.outbound import Outbound, OutboundWorld
 from actors.adapters.outbox import Outbox, Waiting
-from actors.adapters.peers import Peer, Way, Ways
+from actors.adapters.peers import Peer, Ways
 from actors.adapters.resolver import Resolver
 from actors.adapters.wakeup import Wakeup
 from actors.errors import HostError, WireError
@@ -52,20 +54,17 @@ if TYPE_CHECKING:
 
 GOSSIP: Final = "gossip"
 
-_FRESH_S: Final = 1.5  # a way back is believed for a probe period and a half
 _BIND_AGAIN_S: Final = 0.002  # the port of the listener before is free in a moment
 _BREATHER_S: Final = 0.05  # after a failed turn, which may fail again
 
+_split = lru_cache(maxsize=4_096)(split_address)
 _log = logging.getLogger(__name__)
 
 
-class NetworkWorld(InboundWorld, Protocol):
+class NetworkWorld(InboundWorld, OutboundWorld, Protocol):
     """What the network asks of the runtime (`actors.runtime.world.World` has it)."""
 
     ring_id: str
-
-    def undeliverable(self, envelope: Envelope, reason: str) -> None:
-        """Give back what could not be sent and somebody waits for."""
 
     def tell(self, to: str, message: Message, *, sender: str = "") -> None:
         """Tell an actor of this member."""
@@ -124,7 +123,6 @@ class ZmqNetwork:
         self._counts: Counter[str] = Counter()
         self._mail: deque[_Outgoing | Envelope | _Resolved] = deque()
         self._peers: dict[str, Peer] = {}
-        self._waiting: dict[str, Peer] = {}  # those with something in their outbox
         self._ways = Ways()
         self._resolver = Resolver()
         self._dials = 0
@@ -147,6 +145,7 @@ class ZmqNetwork:
             limit=self._options.max_links,
             counts=self._counts,
         )
+        self._outbound = Outbound(world, self._links, self._ways, self._counts)
         self._listener = Listener(self._context, listen, keychain.serve(()))
         if keychain.keyed:
             self._zap.accept(keychain.accepted())
@@ -167,7 +166,7 @@ class ZmqNetwork:
 
     def send(self, envelope: Envelope) -> None:
         """Encode and queue for `envelope.to`'s member; never blocks, never raises."""
-        member, _ = split_address(envelope.to)
+        member, _ = _split(envelope.to)
         if member is None or self._closing:
             self._world.undeliverable(envelope, "no member to send to")
             return
@@ -193,7 +192,7 @@ class ZmqNetwork:
             **self._counts,
             "links": len(self._links),
             "inbound": len(self._listener),
-            "waiting": sum(len(peer.outbox) for peer in list(self._waiting.values())),
+            "waiting": self._outbound.frames(),
         }
 
     def close(self) -> None:
@@ -225,7 +224,7 @@ class ZmqNetwork:
                 self._breather.wait(_BREATHER_S)
 
     def _turn(self) -> None:
-        pause_s = 0.02 if self._waiting else self._options.key_watch_s
+        pause_s = 0.02 if self._outbound else self._options.key_watch_s
         if not self._listener.bound:
             pause_s = _BIND_AGAIN_S
         ready = dict(self._poller.poll(int(pause_s * 1_000)))
@@ -237,7 +236,13 @@ class ZmqNetwork:
         if not self._listener.bound and self._listener.bind():
             self._counts["key_turns"] += 1
         self._take_mail(now)
-        self._send_waiting(now)
+        settled, overdue = self._outbound.send(now)
+        for peer in settled:
+            if not peer.address:
+                self._peers.pop(peer.name, None)
+        for peer in overdue:
+            self._tell_gossip(DialFailed(peer.address, "no answer in time"))
+            self._forget(peer)
         if now >= self._next_look_s:
             self._next_look_s = now + self._options.key_watch_s
             self._keep_house(now)
@@ -330,12 +335,11 @@ class ZmqNetwork:
         peer = self._peer(f"dial/{self._dials}")
         peer.is_seed, peer.address = True, seed
         peer.dialled_s = now
-        peer.outbox.put(Waiting(now + self._options.dial_deadline_s, data, None))
-        self._waiting[peer.name] = peer
+        self._outbound.put(peer, Waiting(now + self._options.dial_deadline_s, data, None))
         self._look_up(peer)
 
     def _withdraw(self, peer: Peer) -> None:
-        self._give_up(peer, peer.outbox.clear(), "its member was withdrawn")
+        self._outbound.give_up(peer, peer.outbox.clear(), "its member was withdrawn")
         self._forget(peer)
 
     def _unreachable(self, peer: Peer, reason: str) -> None:
@@ -351,7 +355,7 @@ class ZmqNetwork:
     def _forget(self, peer: Peer) -> None:
         self._links.drop(peer)
         self._peers.pop(peer.name, None)
-        self._waiting.pop(peer.name, None)
+        self._outbound.forget(peer)
 
     # ── sending ──
 
@@ -364,66 +368,7 @@ class ZmqNetwork:
                     self._world.undeliverable(frame.envelope, f"no route to member {member[:8]}")
                 return
             peer = self._peer(member)
-        dropped = peer.outbox.put(frame)
-        self._waiting[member] = peer
-        if dropped:
-            self._counts["overflowed"] += len(dropped)
-            self._give_up(peer, dropped, "too much waits for its member")
-
-    def _give_up(self, peer: Peer, frames: list[Waiting], reason: str) -> None:
-        self._counts["dropped"] += len(frames)
-        for frame in frames:
-            if frame.envelope is not None:
-                self._world.undeliverable(frame.envelope, f"{reason} ({peer.name[:8]})")
-
-    def _send_waiting(self, now: float) -> None:
-        for peer in list(self._waiting.values()):
-            self._flush(peer, now)
-            if peer.outbox and (late := peer.outbox.late(now)):
-                if peer.is_seed:
-                    self._tell_gossip(DialFailed(peer.address, "no answer in time"))
-                    self._forget(peer)
-                    continue
-                self._counts["late"] += len(late)
-                self._give_up(peer, late, "not sent in time")
-            if not peer.outbox:
-                self._waiting.pop(peer.name, None)
-                if not peer.address:
-                    self._peers.pop(peer.name, None)
-
-    def _flush(self, peer: Peer, now: float) -> None:
-        """Send what waits as far as the way there takes it."""
-        while peer.outbox:
-            way = self._way(peer, now)
-            if way is None:
-                self._links.want(peer, now)
-                return
-            frames = peer.outbox.batch()
-            piece = codec.encode_batch(frames)
-            try:
-                if way.route is None:
-                    way.socket.send(piece, zmq.DONTWAIT)
-                else:
-                    way.socket.send_multipart([way.route, piece], zmq.DONTWAIT)
-            except zmq.Again:
-                self._counts["full"] += 1
-                return
-            except zmq.ZMQError:
-                self._ways.forget(peer.name)  # the connection it came on is gone
-                continue
-            peer.outbox.sent(len(frames))
-            if peer.link is not None:
-                peer.link.used_s = now
-            self._counts["sent_frames"] += len(frames)
-            self._counts["sent_bytes"] += len(piece)
-
-    def _way(self, peer: Peer, now: float) -> Way | None:
-        back = self._ways.back(peer.name)
-        if back is not None and (now - back.heard_s < _FRESH_S or not peer.address):
-            return back
-        if peer.link is not None and peer.link.up:
-            return Way(peer.link.socket, None, now)
-        return None
+        self._outbound.put(peer, frame)
 
     # ── house ──
 
@@ -469,7 +414,7 @@ class ZmqNetwork:
 
     def _release(self) -> None:
         for peer in list(self._peers.values()):
-            self._give_up(peer, peer.outbox.clear(), "this member is stopping")
+            self._outbound.give_up(peer, peer.outbox.clear(), "this member is stopping")
             self._links.drop(peer)
         self._listener.close()
         self._zap.socket.close(0)
