@@ -13,7 +13,7 @@ import click
 from actors.errors import UsageError
 from actors.messages.service import LoadService, ServiceSpec
 from actors.specs.spec_file import problem
-from cli.values import Bind, Duration, Name, is_service_word
+from cli.values import Bind, Duration, Name
 
 # Command line parameter → field of the spec.
 FIELDS: Mapping[str, str] = {
@@ -195,16 +195,6 @@ def changes(params: Mapping[str, Any]) -> tuple[ServiceSpec, tuple[str, ...]]:
         FIELDS[key]: _field(key, value) for key, value in params.items() if _is_given(key, value)
     }
     return ServiceSpec(ident="", **given), tuple(given)
-
-
-def check_service(service: str) -> str:
-    """Return `service` if it can name a loaded service. Raises UsageError."""
-    if not is_service_word(service):
-        raise UsageError(
-            f'"{service}" is no service: write its package ident (core/redis), its name (redis) '
-            "or its group (redis.default)"
-        )
-    return service
 
 
 def is_hart(subject: str | None) -> bool:

@@ -18,7 +18,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "svc": ("cli.svc:svc", "Load, start, stop, update and watch services."),
     "service": ("cli.svc:svc", "The same as svc."),
     "start": ("cli.start:start", "Load a service; become the supervisor where none runs."),
-    "stop": ("cli.svc:stop", "The same as `svc stop`."),
+    "stop": ("cli.svcverbs:stop", "The same as `svc stop`."),
     "ring": ("cli.ring:ring", "Members of the ring, and its keys."),
     "actor": ("cli.actor:actor", "List, inspect, trace and kill actors."),
     "events": ("cli.events:events", "What happened, on this supervisor or on the whole ring."),

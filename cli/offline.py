@@ -14,7 +14,7 @@ import msgspec
 
 from actors.errors import Refused
 from actors.messages.service import LoadService, ServiceSpec, StartService
-from actors.node.options import StateLayout
+from actors.node.layout import StateLayout
 from actors.specs import rules, spec_file
 from cli.client import NoSupervisor
 from cli.output import emit_json, say

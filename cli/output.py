@@ -6,7 +6,6 @@ is rich loaded. NO_COLOR is obeyed in both.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -24,6 +23,8 @@ def say(text: str) -> None:
 
 def emit_json(schema: str, payload: Mapping[str, object]) -> None:
     """Write one JSON document; `schema` is `<what>/<version>`."""
+    import json
+
     click.echo(json.dumps({"schema": schema, **payload}, indent=2, ensure_ascii=False))
 
 

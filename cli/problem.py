@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import IO, Any
 
@@ -33,6 +32,8 @@ class Failure(click.ClickException):
 
 def suggestion(word: str, known: Iterable[str]) -> str:
     """` Did you mean "x"?` for the nearest known word, or nothing."""
+    import difflib
+
     near = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.6)
     return f' Did you mean "{near[0]}"?' if near else ""
 

@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from actors.errors import UsageError
-from actors.node.options import DEFAULT_CTL, DEFAULT_NAME, StateLayout, zmq_endpoint
+from actors.node.layout import DEFAULT_CTL, DEFAULT_NAME, StateLayout, zmq_endpoint
 from cli.problem import Failure, suggestion
 from cli.values import CTL_PORT, is_loopback, join_host, split_host
 
@@ -152,6 +151,8 @@ def cli_setting(root: Path, key: str) -> str | None:
 
 def read_toml(path: Path) -> dict[str, object]:
     """Parse a TOML file. Raises UsageError that names the file and the place."""
+    import tomllib
+
     try:
         return tomllib.loads(path.read_text())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -12,10 +12,11 @@ from typing import BinaryIO, Self
 
 import click
 
-from actors.node.options import StateLayout
+from actors.node.layout import StateLayout
 from cli.client import override_name_option
 from cli.problem import Failure
 from cli.settings import state_layout
+from cli.values import check_service
 
 POLL_S = 0.2  # a person does not see the difference to at once
 BLOCK_BYTES = 64 * 1024
@@ -133,7 +134,6 @@ class Tail:
 
 def _name(layout: StateLayout, service: str) -> str:
     """Find the name of a service called by ident, name or group; it need not be loaded any more."""
-    from cli.loading import check_service
     from cli.offline import stored_spec
 
     check_service(service)

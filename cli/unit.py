@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from actors.node.options import DEFAULT_NAME, StateLayout
+from actors.node.layout import DEFAULT_NAME, StateLayout
 from cli.client import override_name_option
 from cli.output import say
 from cli.problem import Failure

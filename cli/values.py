@@ -9,6 +9,8 @@ from typing import Any, NoReturn
 
 import click
 
+from actors.errors import UsageError
+
 GOSSIP_PORT = 9638
 HTTP_PORT = 9631
 CTL_PORT = 9632
@@ -160,3 +162,13 @@ def is_service_word(text: str) -> bool:
     from actors.specs.spec_file import is_ident
 
     return is_ident(text) or any(form.fullmatch(text) for form in (_NAME, _GROUP))
+
+
+def check_service(service: str) -> str:
+    """Return `service` if it can name a loaded service. Raises UsageError."""
+    if not is_service_word(service):
+        raise UsageError(
+            f'"{service}" is no service: write its package ident (core/redis), its name (redis) '
+            "or its group (redis.default)"
+        )
+    return service

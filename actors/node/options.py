@@ -1,4 +1,4 @@
-"""What a supervisor process is told at its start, and where its state lies.
+"""What a supervisor process is told at its start.
 
 The command line builds a `SupervisorOptions` and hands it, as JSON in the environment variable
 `HAB_SUPERVISOR_OPTIONS`, to the launcher, which gives it to each supervisor process it starts.
@@ -16,69 +16,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from actors.node.layout import DEFAULT_CTL, DEFAULT_NAME, StateLayout, zmq_endpoint
+
 ENVIRONMENT_NAME = "HAB_SUPERVISOR_OPTIONS"
-DEFAULT_NAME = "default"
 DEFAULT_GOSSIP = "0.0.0.0:9638"
 DEFAULT_HTTP = "0.0.0.0:9631"
-DEFAULT_CTL = "127.0.0.1:9632"
 
-
-@dataclass(frozen=True, slots=True)
-class StateLayout:
-    """Paths of one supervisor's state: `root` of all state, `name` of the supervisor."""
-
-    root: Path
-    name: str = DEFAULT_NAME
-
-    @property
-    def supervisor(self) -> Path:
-        """The supervisor's own directory: member id, lock, specs, secret, event log."""
-        return self.root / "sup" / self.name
-
-    @property
-    def specs(self) -> Path:
-        """One spec file a loaded service."""
-        return self.supervisor / "specs"
-
-    @property
-    def lock(self) -> Path:
-        """Held by the launcher while it lives."""
-        return self.supervisor / "LOCK"
-
-    @property
-    def secret(self) -> Path:
-        """The secret of the control gateway (mode 0600)."""
-        return self.supervisor / "CTL_SECRET"
-
-    @property
-    def config_file(self) -> Path:
-        """The supervisor's configuration, lowest in precedence."""
-        return self.supervisor / "config" / "sup.toml"
-
-    @property
-    def control_socket(self) -> Path:
-        """Where a supervisor not named `default` listens for control, unless told otherwise."""
-        return self.supervisor / "ctl.sock"
-
-    @property
-    def services(self) -> Path:
-        """Service directories: shared at the root for `default`, of its own for any other."""
-        return self.root / "svc" if self.name == DEFAULT_NAME else self.supervisor / "svc"
-
-    @property
-    def packages(self) -> Path:
-        """Installed packages."""
-        return self.root / "pkgs"
-
-    @property
-    def artifacts(self) -> Path:
-        """Package archives, kept after installation."""
-        return self.root / "cache" / "artifacts"
-
-    @property
-    def keys(self) -> Path:
-        """The key cache, unless `--cache-key-path` says otherwise."""
-        return self.root / "cache" / "keys"
+__all__ = [
+    "DEFAULT_CTL",
+    "DEFAULT_GOSSIP",
+    "DEFAULT_HTTP",
+    "DEFAULT_NAME",
+    "ENVIRONMENT_NAME",
+    "StateLayout",
+    "SupervisorOptions",
+    "from_json",
+    "zmq_endpoint",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +112,3 @@ def from_json(text: str) -> SupervisorOptions:
         return SupervisorOptions(**given)  # refuses names it has not
     except (AttributeError, TypeError) as error:
         raise ValueError(f"not the options of a supervisor of this release: {error}") from error
-
-
-def zmq_endpoint(address: str) -> str:
-    """`HOST:PORT` or a socket's path as a ZeroMQ endpoint; endpoints pass unchanged."""
-    if "://" in address:
-        return address
-    return f"ipc://{address}" if "/" in address else f"tcp://{address}"

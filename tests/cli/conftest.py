@@ -18,7 +18,7 @@ from actors.adapters.control_keys import control_keys
 from actors.messages.base import Message
 from actors.messages.control import RequestEnded
 from actors.messages.envelope import Envelope
-from actors.node.options import StateLayout
+from actors.node.layout import StateLayout
 
 SECRET = "a secret that only this test knows"
 MEMBER = "a1b2c3d4" * 4

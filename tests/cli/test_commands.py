@@ -182,7 +182,7 @@ def test_a_read_verb_loads_neither_rich_nor_the_server_side() -> None:
     program = (
         "import sys\n"
         "import actors.adapters.control_client\n"
-        "import cli.svc\n"
+        "import cli.svcstatus\n"
         "print('\\n'.join(sys.modules))"
     )
     done = subprocess.run(

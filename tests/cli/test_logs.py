@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from actors.node.options import StateLayout
+from actors.node.layout import StateLayout
 from cli.svclogs import Tail
 
 Hab = Callable[..., Result]

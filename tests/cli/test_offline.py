@@ -10,7 +10,7 @@ from click.testing import Result
 
 from actors.launcher.lock import acquire
 from actors.messages.service import ServiceSpec
-from actors.node.options import StateLayout
+from actors.node.layout import StateLayout
 from actors.specs.spec_file import parse
 
 Hab = Callable[..., Result]

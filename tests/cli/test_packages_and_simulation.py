@@ -7,7 +7,7 @@ from pathlib import Path
 from click.testing import Result
 
 from actors.adapters.package_store import running_target
-from actors.node.options import StateLayout
+from actors.node.layout import StateLayout
 
 Hab = Callable[..., Result]
 

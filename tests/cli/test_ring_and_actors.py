@@ -22,7 +22,7 @@ from actors.messages.runtime import (
     Ok,
     TraceActor,
 )
-from actors.node.options import StateLayout
+from actors.node.layout import StateLayout
 from cli.actor import drawn
 
 Hab = Callable[..., Result]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from actors.errors import UsageError
-from actors.node.options import StateLayout
+from actors.node.layout import StateLayout
 from cli import settings
 from cli.problem import Failure
 

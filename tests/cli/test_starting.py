@@ -15,7 +15,7 @@ from click.testing import Result
 from actors.adapters.keys import KeyCache
 from actors.errors import UsageError
 from actors.launcher.lock import acquire
-from actors.node.options import StateLayout
+from actors.node.layout import StateLayout
 from cli import starting
 from cli.doctor import taken
 from cli.offline import write_for_start
