@@ -202,6 +202,9 @@ class ControlServer:
         self._hosts.flush()
 
     def _pulse(self) -> None:
+        for request in self._sessions.expire(self._world.clock.now()):
+            if request.path == "specs":
+                self._world.tell("specs", RequestEnded(request.call), sender=PORT)
         for session in self._sessions.all():
             self._flush(session)
             if not session.waiting and not self._send_bytes(session, b""):
@@ -272,9 +275,8 @@ class ControlServer:
         writes = route is not None and route.writes
         self._calls += 1
         call = f"{session.id}/{self._calls}"
-        request = OpenRequest(
-            call, request_id, session.id, envelope.trace or request_id, follows(message), writes
-        )
+        answers = route.path if route is not None and not member else ""
+        request = OpenRequest(call, request_id, session.id, answers, follows(message), writes)
         if writes and request_id:
             known = self._window.begin(request_id, call, self._world.clock.now())
             if isinstance(known, str) and self._sessions.move(known, session):
@@ -294,7 +296,7 @@ class ControlServer:
             Request(request_id, session.id, message, member),
             sender=PORT,
             ticket=ticket,
-            trace=request.trace,
+            trace=envelope.trace or request_id,
         )
 
     def _give_up(self, session: Session, request: OpenRequest) -> None:
@@ -313,11 +315,12 @@ class ControlServer:
 
     def _ended(self, request: OpenRequest) -> None:
         if request.follows:
-            self._world.tell("control", RequestEnded(request.call), sender=PORT)
+            to = request.path or "control"  # which knows whom at another member it asked
+            self._world.tell(to, RequestEnded(request.call), sender=PORT)
 
     def _end(self, session: Session) -> None:
         """A client is gone. Its commands go on; what only it wanted to know stops."""
-        for request in self._sessions.end(session):
+        for request in self._sessions.end(session, self._world.clock.now()):
             self._ended(request)
         if not session.host:
             gone = SessionEnded(session.id, tuple(sorted(session.members)))

@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
+from actors.control.window import WINDOW_S, WINDOW_SIZE
+
 
 @dataclass(slots=True)
 class OpenRequest:
-    """A request that waits for answers. `call` is its word in the ticket."""
+    """A request that waits for answers. `call` is its word in the ticket, `path` who answers.
+
+    `session` is empty once its client is gone: a command's outcome is kept for its next asker.
+    """
 
     call: str
     request_id: str
     session: str
-    trace: str
+    path: str = ""
     follows: bool = False
     writes: bool = False
 
@@ -47,6 +52,7 @@ class SessionTable:
         self._sessions: OrderedDict[bytes, Session] = OrderedDict()
         self._open: dict[str, OpenRequest] = {}
         self._routing: dict[str, bytes] = {}
+        self._orphans: OrderedDict[str, float] = OrderedDict()  # call → since when, seconds
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -80,13 +86,30 @@ class SessionTable:
             over = next(others, None)
         return session, over
 
-    def end(self, session: Session) -> list[OpenRequest]:
-        """Forget a session; its open requests."""
+    def end(self, session: Session, now: float) -> list[OpenRequest]:
+        """Forget a session; its open questions. Its open commands stay, as orphans."""
         self._sessions.pop(session.routing, None)
         self._routing.pop(session.id, None)
+        questions = [request for request in session.open.values() if not request.writes]
         for request in session.open.values():
-            self._open.pop(request.call, None)
-        return list(session.open.values())
+            request.session = ""
+            if request.writes:
+                self._orphans[request.call] = now
+            else:
+                self._open.pop(request.call, None)
+        return questions
+
+    def expire(self, now: float) -> list[OpenRequest]:
+        """The orphans nobody has asked for in the window of repeated requests, or too many."""
+        expired = []
+        while self._orphans:
+            call, since = next(iter(self._orphans.items()))
+            if now - since < WINDOW_S and len(self._orphans) <= WINDOW_SIZE:
+                break
+            del self._orphans[call]
+            if (request := self._open.pop(call, None)) is not None:
+                expired.append(request)
+        return expired
 
     def add(self, session: Session, request: OpenRequest) -> OpenRequest | None:
         """An open request of `session`; and its oldest one if that has to go for it."""
@@ -103,6 +126,7 @@ class SessionTable:
             return False
         if (before := self.by_id(request.session)) is not None:
             before.open.pop(call, None)
+        self._orphans.pop(call, None)
         request.session = session.id
         session.open[call] = request
         return True
@@ -114,6 +138,7 @@ class SessionTable:
     def close(self, call: str) -> OpenRequest | None:
         """The request is settled (or given up): no longer open."""
         request = self._open.pop(call, None)
+        self._orphans.pop(call, None)
         if request is not None and (session := self.by_id(request.session)) is not None:
             session.open.pop(call, None)
         return request

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from random import Random
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
@@ -14,6 +13,9 @@ from actors.messages.base import Address, MemberId, Message, join_address
 from actors.messages.control import Request
 from actors.messages.primitives import CreateActor, KillHost
 from actors.messages.runtime import CallFailed, KillActor
+
+if TYPE_CHECKING:
+    from random import Random
 
 
 @dataclass(frozen=True, slots=True)

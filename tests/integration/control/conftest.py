@@ -74,9 +74,16 @@ class Desk(Actor):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._following: dict[str, Ticket] = {}
+        self._held: Ticket | None = None
 
     def step(self, message: Message) -> list[Effect]:
         match message:
+            case LoadService(spec) if spec.name == "held":
+                Desk.loads += 1
+                self._held = self.envelope.ticket
+                return []
+            case Ok("let go"):
+                return [Reply(Settled("held", "up"), ticket=self._held)]
             case LoadService(spec):
                 Desk.loads += 1
                 return [
@@ -171,7 +178,7 @@ class Node:
         children = (
             Spawn("specs", Desk, (), ROOT_POLICY),
             Spawn("events", Desk, (), ROOT_POLICY),
-            Spawn("control", KeyedControl if keyed else ControlActor, (), ROOT_POLICY),
+            Spawn("control", ControlActor, (keyed,), ROOT_POLICY),
             Spawn("host", HostsActor, (hosts,), ROOT_POLICY),
         )
         self.world.start_root(NodeDouble, children)
@@ -187,13 +194,6 @@ class Node:
         self._dispatcher.close()
         self._timers.close()
         self._store.close()
-
-
-class KeyedControl(ControlActor):
-    """`control` of a member whose ring has a key."""
-
-    def __init__(self, context: Context) -> None:
-        super().__init__(context, keyed=True)
 
 
 def eventually(is_true: Callable[[], bool], within_s: float = 10.0) -> None:

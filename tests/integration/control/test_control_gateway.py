@@ -173,6 +173,20 @@ def test_the_same_request_id_is_carried_out_once(node: Any, secret: str, loads: 
         assert loads() == 2
 
 
+def test_a_command_whose_client_is_gone_is_answered_to_who_asks_again(
+    node: Any, secret: str, loads: Any
+) -> None:
+    held = LoadService(ServiceSpec("core/redis", name="held"))
+    with ControlClient(node.endpoint, secret) as client, pytest.raises(GetTimeoutError):
+        ask(client, held, request_id="r-7", timeout_s=0.2)
+    with ControlClient(node.endpoint, secret) as client:
+        timer = threading.Timer(0.1, node.world.tell, ["specs", Ok("let go")])
+        timer.start()
+        assert ask(client, held, request_id="r-7", timeout_s=5) == [Settled("held", "up")]
+        timer.join()
+    assert loads() == 1
+
+
 def test_a_write_leaves_an_event_with_its_session_and_trace(node: Any, secret: str) -> None:
     with ControlClient(node.endpoint, secret) as client:
         ask(client, LOAD, request_id="r-9")
