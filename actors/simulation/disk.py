@@ -75,6 +75,7 @@ class SimulatedStore:
         self._life = life
         self._disk = disk
         self._random = draw
+        self.on_change: Callable[[str], None] = lambda _path: None  # a file is another now
         self._queue: list[_Write | _Read] = []
         self._batch: list[_Write | _Read] = []  # on its way to the disk
 
@@ -122,6 +123,7 @@ class SimulatedStore:
                 answers.append(partial(request.done, failing))
             else:
                 self._put(request.path, request.content)
+                self.on_change(request.path)
                 answers.append(partial(request.done, None))
         if self._queue:
             self._begin()

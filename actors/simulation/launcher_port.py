@@ -9,6 +9,7 @@ from actors.launcher import protocol
 from actors.messages.base import Message
 from actors.messages.envelope import Envelope
 from actors.messages.process import (
+    LauncherLost,
     ListProcesses,
     OwnerDied,
     OwnProcess,
@@ -16,14 +17,18 @@ from actors.messages.process import (
     ProcessInfo,
     ProcessList,
     ProcessStarted,
+    RenewLeader,
     StartFailed,
     StartProcess,
     StopProcess,
+    SupervisorReady,
     SupervisorStop,
 )
+from actors.messages.runtime import CallFailed
 from actors.runtime.world import World
 
 PORT: Final = "port/launcher"
+_GONE: Final = CallFailed("ActorUnavailableError", "the launcher is gone")
 
 
 class LauncherPort:
@@ -35,6 +40,7 @@ class LauncherPort:
         self._request = request
         self._asks: dict[str, Envelope] = {}
         self._asked = 0
+        self._lost = False
         world.register_port(PORT, self._handle)
 
     def hello(self) -> None:
@@ -50,24 +56,37 @@ class LauncherPort:
                 self._answer(ask, StartFailed(key, reason))
             case protocol.Exited():
                 self._exited(report)
-            case protocol.Listing(ask, processes):
-                self._answer(ask, ProcessList(tuple(_info(p) for p in processes)))
+            case protocol.Listing(ask, processes, exits):
+                running = tuple(_info(process) for process in processes)
+                self._answer(ask, ProcessList(running, tuple(_exited(end) for end in exits)))
             case protocol.StopRequest(how):
                 self._world.tell("node", SupervisorStop(how), sender=PORT)
             case protocol.Welcome():
-                self._request(protocol.Ready())
+                pass
             case protocol.Rejected(reason):
                 raise AssertionError(f"the launcher refused a request: {reason}")
 
     def _exited(self, report: protocol.Exited) -> None:
-        told = ProcessExited(report.key, report.pid, report.code, report.signal)
+        told = _exited(report)
         if report.owner:
             self._world.tell(report.owner, told, sender=PORT)
         for ask in report.asks:
             self._answer(ask, told)
 
+    def lost(self) -> None:
+        """The launcher is gone: whoever waits is told, and the node."""
+        self._lost = True
+        waiting, self._asks = self._asks, {}
+        for envelope in waiting.values():
+            self._world.answer(envelope, _GONE)
+        self._world.tell("node", LauncherLost(), sender=PORT)
+
     def _handle(self, envelope: Envelope) -> None:
         message = envelope.message
+        if self._lost:
+            if envelope.ticket is not None:
+                self._world.answer(envelope, _GONE)
+            return
         match message:
             case StartProcess():
                 self._request(_start(message, self._ask(envelope)))
@@ -79,6 +98,10 @@ class LauncherPort:
                 self._request(protocol.List(self._ask(envelope)))
             case OwnerDied(owner):
                 self._request(protocol.OwnerDied(owner))
+            case RenewLeader(key, until_s):
+                self._request(protocol.Renew(key, until_s))
+            case SupervisorReady(status):
+                self._request(protocol.Ready(status))
             case _:
                 raise AssertionError(f"{PORT} does not understand {message!r}")
 
@@ -97,6 +120,10 @@ class LauncherPort:
 def _start(message: StartProcess, ask: str) -> protocol.Start:
     fields = {name: getattr(message, name) for name in message.__struct_fields__}
     return protocol.Start(ask=ask, **fields)
+
+
+def _exited(report: protocol.Exited) -> ProcessExited:
+    return ProcessExited(report.key, report.pid, report.code, report.signal, report.ended_by)
 
 
 def _info(running: protocol.Running) -> ProcessInfo:

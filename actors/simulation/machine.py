@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from actors.launcher import protocol
 from actors.launcher.protocol import Report, Request, Start
-from actors.messages.process import LauncherLost
 from actors.messages.simulation import (
     MachineStarted,
     SupervisorGone,
@@ -103,10 +102,7 @@ class Machine:
         self.table.reaper = None
         supervisor = self.supervisor
         if supervisor is not None:
-            world = supervisor.world
-            self.ring.scheduler.after(
-                PIPE_S, supervisor.life, lambda: world.tell("node", LauncherLost())
-            )
+            self.ring.scheduler.after(PIPE_S, supervisor.life, supervisor.launcher_port.lost)
 
     def power_off(self) -> None:
         """The plug is pulled: every process dies, unsynced writes are lost."""

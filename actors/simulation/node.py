@@ -17,10 +17,13 @@ from actors.runtime.structure import EscalateProcess
 from actors.runtime.world import World
 from actors.simulation.clock import LifeTimers
 from actors.simulation.disk import SimulatedStore
+from actors.simulation.event_port import ControlPort, EventPort
 from actors.simulation.eventlog import MemorySink
+from actors.simulation.files_port import FilesPort
 from actors.simulation.lanes import Lanes
 from actors.simulation.launcher_port import LauncherPort
 from actors.simulation.network import SimulatedNetwork
+from actors.simulation.packages_port import PackagesPort
 from actors.simulation.scheduler import Life, generator
 
 if TYPE_CHECKING:
@@ -70,6 +73,12 @@ class SupervisorProcess:
             on_failure=ring.actor_failed,
         )
         sink.attach(self.world)
+        self.files = FilesPort(scheduler, self.life, machine.disk, self.world)
+        self.store.on_change = self.files.changed
+        packages = generator(seed, f"packages:{label}")
+        PackagesPort(scheduler, self.life, self.world, packages)
+        EventPort(scheduler, self.life, self.world, ring.log)
+        ControlPort(self.world)
         self.launcher_port = LauncherPort(pid, self.world, machine.to_launcher)
 
     def start(self, root: Root) -> None:

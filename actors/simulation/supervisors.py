@@ -1,26 +1,37 @@
-"""The tree of a simulated supervisor: the very one of `actors.node`, told simulated options."""
+"""The tree of a simulated supervisor: the very one of `actors.node`, told simulated facts."""
 
 from __future__ import annotations
 
 from actors import __version__
-from actors.effects import Spawn
-from actors.gossip.actor import GossipActor
+from actors.control.process import HostOptions
 from actors.gossip.core import RingOption
 from actors.node.actor import Identity, NodeActor
-from actors.runtime.guardian import ROOT_POLICY
+from actors.node.tree import TreeOptions, root_children
+from actors.service.options import ServiceOptions
 from actors.simulation.node import Root, RootActor, SupervisorProcess
 
+ROOT = "/hab"
 
-def supervisor(seeds: tuple[str, ...], *, permanent: bool) -> Root:
+
+def supervisor(seeds: tuple[str, ...], *, permanent: bool, keyed: bool = False) -> Root:
     """The root of one machine's supervisors."""
 
     def root(process: SupervisorProcess) -> RootActor:
         machine = process.machine
-        option = RingOption(
-            address=machine.address, seeds=seeds, permanent=permanent, name=f"m{machine.number}"
+        name = f"m{machine.number}"
+        told = TreeOptions(
+            gossip=RingOption(address=machine.address, seeds=seeds, permanent=permanent, name=name),
+            service=ServiceOptions(
+                root=ROOT,
+                svc_dir=f"{ROOT}/svc",
+                can_switch_user=True,
+                hostname=name,
+                address=machine.address.partition(":")[0],
+            ),
+            hosts=HostOptions(argv=("host",), endpoint="sim://control", secret_file="secret"),  # noqa: S106 - a file's name
+            keyed=keyed,
         )
-        children = (Spawn("gossip", GossipActor, (option,), ROOT_POLICY),)
-        return RootActor(NodeActor, (_identity(process), children))
+        return RootActor(NodeActor, (_identity(process), root_children(told)))
 
     return root
 
@@ -30,7 +41,7 @@ def _identity(process: SupervisorProcess) -> Identity:
     return Identity(
         version=__version__,
         name="default",
-        root="/hab",
+        root=ROOT,
         pid=process.pid,
         launcher_pid=machine.launcher.pid if machine.launcher is not None else 0,
         listen_gossip=machine.address,
