@@ -9,6 +9,7 @@ from actors.messages.ring import Census, GroupMember
 from actors.messages.service import ServiceSpec
 
 CENSUS_UNKNOWN = "the census of the ring is not known yet"
+CENSUS_LATE = "waiting for service binds: the census of the ring has not been heard"
 
 
 def needs_census(spec: ServiceSpec) -> bool:

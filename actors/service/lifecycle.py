@@ -43,6 +43,7 @@ from actors.messages.service import (
     WantSpec,
 )
 from actors.service import hooks
+from actors.service.gates import CENSUS_LATE, CENSUS_UNKNOWN
 from actors.service.hook_runs import has_hook, hook_due, hook_ended
 from actors.service.life import (
     Decision,
@@ -153,7 +154,8 @@ def _reminded(life: Life, message: Message, at: Moment) -> Decision:
             health = life.health if has_hook(life, hooks.HEALTH_CHECK) else "ok"
             return replace(life, phase="up", health=health, failed=False), []
         case GatesDue() if life.phase == "waiting":
-            return life, subscribe()
+            late = life.reason == CENSUS_UNKNOWN
+            return replace(life, reason=CENSUS_LATE if late else life.reason), subscribe()
         case AnswerOverdue(call) if call == life.call:
             return _ask_again(life, at)
         case FactsOverdue() if life.spec is None and not life.gone:

@@ -90,11 +90,13 @@ def test_binds_restart_a_service_and_its_strategy_does_not(rig: Any, make_packag
     at_once = ServiceSpec(ident="", update_strategy="at-once")
     assert rig.command(UpdateService("web", at_once, ("update_strategy",)))[-1].outcome == "up"
     assert rig.pid("web") == pid
-    rig.census = Census(1, {})
     bound = ServiceSpec(ident="", binds=("db:db.default",))
     answer = rig.command(UpdateService("web", bound, ("binds",)))[-1]
     assert (answer.outcome, rig.pid("web")) == ("waiting", None)
-    assert answer.reason == "waiting for service binds: db: no db.default in the census"
+    assert "census of the ring has not been heard" in answer.reason
+    rig.census = Census(1, {})
+    rig.run(6.0)
+    assert rig.status("web").reason == "waiting for service binds: db: no db.default in the census"
     info = ServiceInfo("m", "db.default", "acme/db/1/2", up=True, exports={"port": 1})
     rig.census = Census(2, {"db.default": (GroupMember(info, "alive"),)})
     rig.until(lambda: rig.pid("web") is not None)
