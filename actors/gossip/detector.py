@@ -19,7 +19,7 @@ from actors.gossip.roster import Walk
 from actors.messages.base import MemberId
 from actors.messages.gossip import Ack, Claim, Nack, Ping, PingReq
 
-CHECKERS: Final = 4  # members that check an accusation at once, on average
+CHECKERS: Final = 6  # members that check an accusation at once, on average
 REDIALS: Final = 8  # members that check a broken connection at once, on average
 MAX_CHECKS: Final = 8  # running at once
 DEAD_SHARE: Final = 5  # each fifth period a dead permanent peer is dialled

@@ -36,8 +36,10 @@ class StampClock:
         self._last = 0
 
     def next(self, wall_s: float) -> int:
-        """A new stamp. After the wall clock was set back by much, stamps go back too: others
-        would refuse them otherwise, and an owner's incarnation outranks its stamps.
+        """A new stamp.
+
+        After the wall clock was set back by much, stamps go back too: others would refuse them
+        otherwise, and an owner's incarnation outranks its stamps.
         """
         last = 0 if is_ahead(self._last, wall_s) else self._last
         self._last = max(last + 1, reading(wall_s))

@@ -228,9 +228,9 @@ class World:
         if self.watch is not None:
             self.watch(source, member, message)
         copies = 2 if self.random.random() < self.duplicate else 1
+        ring = source.ring_id
         for _ in range(copies):
             delay = self.delay_s + self.random.random() * self.spread_s
-            ring = source.ring_id
             self.after(delay, lambda: self.arrive(source, ring, address, member, message))
 
     def arrive(self, source: Node, ring: str, address: str, member: str, message: Message) -> None:
