@@ -227,10 +227,12 @@ class ZmqNetwork:
         pause_s = 0.02 if self._outbound else self._options.key_watch_s
         if not self._listener.bound:
             pause_s = _BIND_AGAIN_S
+        self._wakeup.doze()
+        if self._mail or self._closing:
+            pause_s = 0
         ready = dict(self._poller.poll(int(pause_s * 1_000)))
         now = self._now()
-        if self._wakeup.handle in ready:
-            self._wakeup.hush()
+        self._wakeup.hush(rung=self._wakeup.handle in ready)
         for source in ready:
             self._attend(source, now)
         if not self._listener.bound and self._listener.bind():
