@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from random import Random
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from actors.effects import Effect, Emit, Persist, Send
 from actors.gossip.agenda import Agenda
@@ -24,6 +23,9 @@ from actors.gossip.stamps import StampClock
 from actors.messages.base import Event, MemberId, Message
 from actors.messages.envelope import Ticket
 from actors.messages.gossip import Claim, ClaimRefused, News
+
+if TYPE_CHECKING:
+    from random import Random
 
 NET: Final = "port/net"
 ACCUSER_DIGITS: Final = 8  # of an id: enough to count different accusers
@@ -81,7 +83,7 @@ class Core:
         self.writes: list[Effect] = []  # performed last: they suspend the actor
         self.now = 0.0
         self.wall = 0.0
-        self.random = Random(0)  # noqa: S311 - replaced by each turn's own
+        self.random: Random  # each turn brings its own
         self.members_changed = False
         self.rumors_changed: set[RumorId] = set()
         self.image_changed = False

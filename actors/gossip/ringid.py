@@ -9,8 +9,10 @@ supervisors that were started together, met in different pairs and minted twice.
 
 from __future__ import annotations
 
-from random import Random
-from typing import Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from random import Random
 
 Verdict: TypeAlias = Literal["same", "mint", "wait", "take", "keep", "refuse"]
 

@@ -12,13 +12,13 @@ from actors.messages.runtime import CallFailed, Ok
 
 def test_a_quarter_of_all_frames_lost_kills_nobody_and_stays_cheap(ring_world: Any) -> None:
     world = ring_world(1)
-    world.ring(50)
+    world.ring(40)
     world.run(10)
     world.loss = 0.25
     before = world.bytes
-    world.run(60)
+    world.run(40)
     assert world.confirmations() == []
-    assert (world.bytes - before) / 50 / 60 <= 1_500
+    assert (world.bytes - before) / 40 / 40 <= 1_500
 
 
 def test_a_dead_member_is_found_although_a_tenth_of_all_frames_is_lost(ring_world: Any) -> None:
@@ -51,7 +51,7 @@ def test_members_with_bad_links_do_not_kill_the_healthy_with_lifeguard(ring_worl
 
 def test_a_flapping_member_is_declared_dead_ever_more_rarely(ring_world: Any) -> None:
     world = ring_world(4)
-    world.ring(20)
+    world.ring(12)
     stalled = world.nodes[8]
     for _ in range(17):
         stalled.pause()
