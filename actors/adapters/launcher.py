@@ -161,7 +161,8 @@ class LauncherPort:
             case protocol.Exited():
                 told = _exited(frame)
                 if frame.owner:
-                    self._world.tell(frame.owner, told, sender=PORT)
+                    cause, trace = self._behind(frame.asks)
+                    self._world.tell(frame.owner, told, sender=PORT, cause=cause, trace=trace)
                 for ask in frame.asks:
                     self._answer(ask, told)
             case protocol.Listing(ask, processes, exits):
@@ -171,6 +172,12 @@ class LauncherPort:
                 self._world.tell(NODE, SupervisorStop(how), sender=PORT)
             case _:
                 return  # `Rejected`: a launcher of another release; whoever asked times out
+
+    def _behind(self, asks: tuple[str, ...]) -> tuple[str, str]:
+        """Cause and trace of the newest of our requests that an end answers, if it answers any."""
+        with self._lock:
+            found = [self._asks[ask] for ask in asks if ask in self._asks]
+        return (found[-1].cause, found[-1].trace) if found else ("", "")
 
     def _answer(self, ask: str, message: Message) -> None:
         with self._lock:

@@ -74,7 +74,8 @@ class NodeActor(Guardian):
             case SupervisorStop(how):
                 return self._decide(*begin(self._ending, how, "the launcher asked for it"))
             case StopSupervisor(how):
-                done = Reply(Ok("stopping" if how == "terminate" else "restarting"))
+                text = "stopping" if how == "terminate" else "restarting"
+                done = Reply(Ok(text, self.envelope.cause))
                 return [done, *self._decide(*begin(self._ending, how, "by command"))]
             case SelfDeparted(by):
                 return self._decide(*begin(self._ending, "departed", f"departed by {by}"))

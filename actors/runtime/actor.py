@@ -137,6 +137,7 @@ class Actor(pykka.Actor):
         self.began_s = context.now()
         self.turned_s = self.began_s  # when the last turn ended
         self._cause = ""
+        self._killed_for = ""  # id of the event that asked for the kill under way
         self._said = ""  # id of the last event this turn emitted
         self._set_up = False
         self._timers: dict[str, tuple[int, Callable[[], None]]] = {}
@@ -195,6 +196,7 @@ class Actor(pykka.Actor):
         """Handle one message (first turn: start); the dispatcher never calls it twice at once."""
         mailbox = self.mailbox
         if mailbox.killed:
+            self._cause = self._killed_for or self._cause
             self._end(mailbox.killed)  # type: ignore[arg-type]
         elif not self._set_up:
             self._set_up = True
@@ -209,9 +211,16 @@ class Actor(pykka.Actor):
         else:
             mailbox.finish()
 
-    def kill(self, why: Death) -> None:
-        """Die before the next message, memory gone."""
+    def kill(self, why: Death, cause: str = "") -> None:
+        """Die before the next message, memory gone; `cause` is the id of the event behind it."""
+        self._killed_for = cause
         self.mailbox.kill(why)
+
+    def owe(self, cause: str, trace: str) -> None:
+        """Say before the first turn which event this instance's life follows from."""
+        name = self.context.name
+        self._cause = cause
+        self.envelope = Envelope(name, name, Started(), cause=cause, trace=trace)
 
     def on_start(self) -> None:
         """Run `started` as pykka's first turn."""

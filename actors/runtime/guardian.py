@@ -178,6 +178,7 @@ class Guardian(Actor):
             reason = f"{type(error).__name__}: {error}"
             return self._died(InstanceDied(name, record.instance, "failed", reason))
         world.cells[name] = actor
+        actor.owe(self._cause, self.envelope.trace)
         actor._start_actor_loop()  # noqa: SLF001 - pykka's hook: the first turn
         effects: list[Effect] = [Emit(ActorStarted(name, record.instance))]
         available = ActorAvailable(name, record.instance)
@@ -271,7 +272,7 @@ class Guardian(Actor):
         if record.state == "ALIVE":
             actor = self.context.world.cells.get(name)
             if actor is not None:
-                actor.kill("exited")
+                actor.kill("exited", self._cause)
             return effects  # its last turn (perhaps over, and its word on the way) ends the record
         return effects + self._ended(name, record)
 
@@ -279,7 +280,7 @@ class Guardian(Actor):
         if name == self.context.name:
             text = "killed by request"
             return [
-                Reply(Ok(f"{name} ends: the supervisor restarts itself")),
+                Reply(self._done(f"{name} ends: the supervisor restarts itself")),
                 Emit(NodeEscalated(name, text)),
                 Send("port/process", EscalateProcess(text)),
             ]
@@ -298,8 +299,8 @@ class Guardian(Actor):
             state = "dying" if record.state == "ALIVE" else record.state.lower()
             return [Reply(CallFailed("Refused", f"{name} is {state}", "not-alive"))]
         record.killer = self.envelope.sender or "request"
-        actor.kill("killed")
-        return [Reply(Ok(f"{name} killed (instance {record.instance})"))]
+        actor.kill("killed", self._cause)
+        return [Reply(self._done(f"{name} killed (instance {record.instance})"))]
 
     # ── watching ──
 
@@ -379,14 +380,18 @@ class Guardian(Actor):
 
     # ── telling ──
 
+    def _done(self, text: str) -> Ok:
+        """What was ordered is done; the event of the order is what there is to show for it."""
+        return Ok(text, self.envelope.cause)
+
     def _trace(self, glob: str, for_s: float) -> list[Effect]:
         world = self.context.world
         world.traced = tuple(g for g in world.traced if g != glob)
         if not for_s:
-            return [Reply(Ok(f"messages of {glob} are no longer traced"))]
+            return [Reply(self._done(f"messages of {glob} are no longer traced"))]
         world.traced = (*world.traced, glob)
         return [
-            Reply(Ok(f"messages of {glob} are traced for {for_s:.0f} s")),
+            Reply(self._done(f"messages of {glob} are traced for {for_s:.0f} s")),
             After(for_s, StopTracing(glob), name=f"trace:{glob}"),
         ]
 
