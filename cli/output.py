@@ -66,12 +66,11 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
 
 def _draw(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
     """Draw a table for a terminal."""
-    from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    drawn = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in columns:
         drawn.add_column(column, overflow="fold")
     for row in cells:
