@@ -115,6 +115,7 @@ def test_what_cannot_be_sent_in_time_goes_back_to_who_waits(members: Any, wait: 
     wait(lambda: one.lost)
     wait(lambda: one.stats()["late"] == 2)
     assert [envelope.ticket for envelope, _ in one.lost] == [Ticket("x", "1")]
+    wait(lambda: one.heard(LinkClosed))
     assert one.heard(LinkClosed)[0].member == NOBODY
 
 
