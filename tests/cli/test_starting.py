@@ -99,8 +99,13 @@ def test_a_ring_without_its_key_is_refused_with_the_way_to_get_one(layout: State
     with pytest.raises(Failure, match="no key for ring acme") as failure:
         starting.prepare_ring_key(layout, resolve({"ring": "acme"}, {}, []))
     assert "hab ring key generate acme" in failure.value.next_step
-    with pytest.raises(UsageError, match="HAB_RING_KEY"):
-        starting.prepare_ring_key(layout, resolve({}, {"HAB_RING_KEY": "junk"}, []))
+
+
+def test_a_bad_ring_key_is_refused_by_its_source_and_not_repeated(layout: StateLayout) -> None:
+    text = "SYM-SEC-1\nacme-20260101000000\n\nc2VjcmV0"
+    with pytest.raises(UsageError, match="HAB_RING_KEY") as error:
+        starting.prepare_ring_key(layout, resolve({}, {"HAB_RING_KEY": text}, []))
+    assert "c2VjcmV0" not in str(error.value)
 
 
 def test_a_second_supervisor_does_not_start_and_touches_nothing(

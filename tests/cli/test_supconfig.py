@@ -125,11 +125,6 @@ def test_a_bad_value_of_the_environment_names_the_variable() -> None:
         resolve({}, {"HAB_LISTEN_GOSSIP": "nowhere"}, [])
 
 
-def test_a_bad_ring_key_is_not_repeated_in_the_error() -> None:
-    secret = next(option for option in RUN_OPTIONS if option.secret)
-    assert secret.key == "ring_key"
-
-
 def test_there_is_one_way_to_find_the_ring() -> None:
     for given in (
         {"peer": ("a",), "peer_watch_file": "f"},
