@@ -75,11 +75,12 @@ def error_of(failed: CallFailed) -> HabError:
 
 
 def client_socket(
-    context: zmq.Context[zmq.Socket[bytes]], secret: str, timeout_s: float
+    context: zmq.Context[zmq.Socket[bytes]], at: Endpoint, secret: str, timeout_s: float
 ) -> zmq.Socket[bytes]:
-    """A DEALER that proves it knows `secret`, not yet connected."""
+    """A DEALER that proves it knows `secret`, not yet connected to `at`."""
     keys = control_keys(secret)
     socket = context.socket(zmq.DEALER)
+    socket.ipv6 = at.ipv6
     socket.linger = 0
     socket.immediate = True
     socket.maxmsgsize = MAX_FRAME_BYTES
@@ -153,7 +154,7 @@ class ControlClient:
         self._at = Endpoint(endpoint)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         try:
-            self._socket = client_socket(self._context, secret, connect_timeout_s)
+            self._socket = client_socket(self._context, self._at, secret, connect_timeout_s)
         except BaseException:
             self._context.term()
             raise

@@ -31,6 +31,11 @@ class Endpoint:
                 self.url = f"ipc://{self._short(path)}"
 
     @property
+    def ipv6(self) -> bool:
+        """Whether the host is an IPv6 address: `[…]:PORT`."""
+        return self.address.startswith("tcp://[")
+
+    @property
     def path(self) -> Path | None:
         """The socket's file, if it is one."""
         is_ipc = self.address.startswith("ipc://")

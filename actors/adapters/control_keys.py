@@ -6,13 +6,9 @@ knowing the secret is being allowed and the secret itself never travels (CURVE, 
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import os
-import secrets
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import zmq
 from zmq.utils import z85
@@ -22,16 +18,14 @@ from actors.errors import HostError, UsageError
 SECRET_BYTES: Final = 64  # as Habitat's CTL_SECRET: 64 random bytes in base64
 
 
-@dataclass(frozen=True, slots=True)
-class KeyPair:
+class KeyPair(NamedTuple):
     """A CURVE key pair, Z85."""
 
     public: bytes
     secret: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class ControlKeys:
+class ControlKeys(NamedTuple):
     """What the secret gives: the gateway's key pair and the one its clients share."""
 
     server: KeyPair
@@ -47,14 +41,18 @@ def control_keys(secret: str) -> ControlKeys:
 
 
 def _pair(secret: str, label: bytes) -> KeyPair:
-    digest = hashlib.blake2b(secret.encode(), digest_size=32, person=label).digest()
+    from hashlib import blake2b
+
+    digest = blake2b(secret.encode(), digest_size=32, person=label).digest()
     encoded = z85.encode(digest)
     return KeyPair(zmq.curve_public(encoded), encoded)
 
 
 def new_secret() -> str:
     """A fresh control secret: 64 random bytes in base64."""
-    return base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+    from base64 import b64encode
+
+    return b64encode(os.urandom(SECRET_BYTES)).decode()
 
 
 def read_or_create_secret(path: Path) -> str:
@@ -76,7 +74,7 @@ def read_or_create_secret(path: Path) -> str:
 def _create(path: Path) -> str:
     secret = new_secret()
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(handle, "w", encoding="ascii") as file:

@@ -42,7 +42,7 @@ class Listener:
         router.handshake_ivl = 2000
         router.heartbeat_ivl = int(heartbeat_s * 1000)
         router.heartbeat_timeout = int(heartbeat_s * 3000)
-        router.ipv6 = True
+        router.ipv6 = self._at.ipv6
         router.curve_server = True
         router.curve_publickey = keys.server.public
         router.curve_secretkey = keys.server.secret

@@ -45,7 +45,7 @@ class GatewayConnection:
         self._address = address
         self._at = Endpoint(address)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._socket = client_socket(self._context, secret, timeout_s)
+        self._socket = client_socket(self._context, self._at, secret, timeout_s)
         self._watch = ConnectionWatch(self._socket, address)
         self._socket.connect(self._at.url)
         # Unlike a client of the command line a driver may come back: its ids are its own for ever.

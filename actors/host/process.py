@@ -37,7 +37,7 @@ class HostProcess:
         self._number = instance
         self._at = Endpoint(endpoint)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._socket = client_socket(self._context, secret, HANDSHAKE_S)
+        self._socket = client_socket(self._context, self._at, secret, HANDSHAKE_S)
         self._watch = ConnectionWatch(self._socket, endpoint)
         self._instance: Instance | None = None
         self._greeted = False

@@ -13,7 +13,7 @@ import pykka
 import pytest
 
 from actors.adapters.clock import SystemClock
-from actors.adapters.control import ControlOptions, ControlServer
+from actors.adapters.control_server import ControlOptions, ControlServer
 from actors.adapters.dispatcher import ThreadDispatcher
 from actors.adapters.store import FileStore
 from actors.adapters.timers import ThreadTimers

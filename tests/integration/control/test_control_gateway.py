@@ -14,11 +14,11 @@ import zmq
 
 from actors.adapters.control import (
     ControlClient,
-    ControlOptions,
-    ControlServer,
     read_or_create_secret,
 )
 from actors.adapters.control_client import client_socket
+from actors.adapters.control_endpoint import Endpoint
+from actors.adapters.control_server import ControlOptions, ControlServer
 from actors.driver.gateway import GatewayConnection
 from actors.errors import (
     GetTimeoutError,
@@ -286,7 +286,7 @@ def test_the_oldest_open_request_is_told_when_there_are_too_many(
 
 def test_garbage_and_oversized_frames_harm_nobody(node: Any, secret: str, soon: Any) -> None:
     context: zmq.Context[Any] = zmq.Context()
-    hostile = client_socket(context, secret, 2.0)
+    hostile = client_socket(context, Endpoint(node.endpoint), secret, 2.0)
     hostile.connect(f"ipc://{node.endpoint}")
     for size in range(200):
         hostile.send(os.urandom(size))
