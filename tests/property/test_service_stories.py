@@ -134,6 +134,10 @@ def test_whatever_happens_services_end_as_their_specs_say(
     for name in SERVICES:
         wanted = name in specs and specs[name].desired_state == "up"
         assert (rig.pid(name) is not None) == wanted, (name, told.get(name))
+        if wanted:  # what runs was started from the spec that is wanted
+            start = next(p.start for p in rig.live() if p.start.key == f"service:{name}")
+            assert start.env["HAB_SERVICE_GROUP"] == specs[name].service_group
+            assert start.stop_timeout_s == (specs[name].shutdown_timeout or 8)
         if name in specs:
             assert told[name].stage == ("up" if wanted else "down")
             assert told[name].pid == rig.pid(name)

@@ -115,6 +115,21 @@ def test_a_process_that_ends_is_started_again_with_backoff(rig: Any) -> None:
     rig.until(lambda: rig.pid("web") is not None)
 
 
+def test_post_stop_belongs_to_a_process_that_was_stopped(rig: Any, make_package: Any) -> None:
+    rig.shelf.add(make_package(version="2.0", hooks=("run", "post-stop")))
+    rig.programs["service:web"] = Behaviour(runs_s=3.0, code=1)
+    rig.command(LoadService(WEB))
+    rig.until(lambda: rig.pid("web") is None)
+    assert rig.command(StopService("web"))[-1].outcome == "down"
+    assert rig.hooks("web", "post-stop") == []
+
+
+def test_a_start_is_written_down_before_it_is_asked_for(rig: Any) -> None:
+    rig.send(LoadService(WEB))
+    rig.until(lambda: rig.starts != [])
+    assert b'"init_done": true' in rig.machine.disk.files["services/web.state"]
+
+
 def test_a_program_that_ends_at_once_fails_the_load(rig: Any) -> None:
     rig.programs["service:web"] = Behaviour(runs_s=0.05, code=1)
     answers = rig.command(LoadService(WEB))
@@ -233,8 +248,9 @@ def test_what_is_not_installed_is_refused_and_nothing_is_written(rig: Any) -> No
 
 def test_a_disk_that_refuses_the_spec_refuses_the_command(rig: Any) -> None:
     rig.machine.disk.faults.failing = "ENOSPC"
-    answer = rig.command(LoadService(WEB))[-1]
-    assert (answer.kind, answer.code) == ("Refused", "host")
+    answers = rig.command(LoadService(WEB))
+    assert "Accepted" not in kinds(answers)
+    assert (answers[-1].kind, answers[-1].code) == ("Refused", "host")
     rig.machine.disk.faults.failing = ""
     assert rig.statuses() == {}
     assert rig.command(LoadService(WEB))[-1].outcome == "up"
