@@ -59,6 +59,7 @@ if TYPE_CHECKING:
 
 PORT: Final = "port/control"
 PULSE_S: Final = 1.0  # looks after sessions, reports what was refused
+ATTENDED_S: Final = 0.002  # how long the sockets are left to a caller who may come back
 RETRY_S: Final = 0.005  # between tries to send to a connection that had no room
 EARLY: Final = 100  # answers kept of a host that has not yet said again who it is
 
@@ -96,6 +97,10 @@ class ControlServer:
         self._calls = 0
         self._refused: Counter[str] = Counter()
         self._lock = threading.RLock()  # of the sockets and all that follows from them
+        self._watched = select.poll()  # the sockets, for whoever attends to them
+        self._attendant = threading.Lock()
+        self._attending = False
+        self._attended_s = 0.0
         self._jobs: deque[_Job] = deque()
         self._woken = False
         self._closed = False
@@ -135,6 +140,34 @@ class ControlServer:
         """Whether `call` may be used for this host: its actor takes calls."""
         return self._hosts.is_open(host)
 
+    def attend(self, is_done: Callable[[], bool], timeout_s: float | None) -> None:
+        """Read the sockets on the caller's thread until `is_done()`, in place of the gateway's.
+
+        An answer then reaches its waiting caller without another hand-over of the interpreter.
+        Returns at once if another caller attends already.
+        """
+        if not self._attendant.acquire(blocking=False):
+            return
+        now = self._world.clock.now
+        deadline = None if timeout_s is None else now() + timeout_s
+        try:
+            self._attending = True
+            while not self._closed:
+                self._turn_safely()
+                left_s = PULSE_S if deadline is None else deadline - now()
+                if is_done() or left_s <= 0:
+                    return
+                self._watched.poll(int(min(left_s, PULSE_S) * 1000) + 1)
+        finally:
+            # The gateway's thread leaves the sockets alone for a moment more: a caller that has
+            # its answer usually asks the next. Unless others wait for answers as well.
+            self._attended_s = now()
+            self._attending = False
+            self._attendant.release()
+            if self._jobs or self._hosts.busy:
+                self._attended_s = 0.0
+                self._wake()
+
     # ── the thread ──
 
     def _put(self, job: _Job) -> None:
@@ -151,32 +184,43 @@ class ControlServer:
         self._closed = True
 
     def _run(self) -> None:
-        router, zap = self._listener.router, self._listener.zap
-        poller = select.poll()
-        for socket_ in (router, zap):
-            poller.register(int(socket_.getsockopt(zmq.FD)), select.POLLIN)
-        poller.register(self._wake_r.fileno(), select.POLLIN)
+        everything, wake_only = select.poll(), select.poll()
+        for socket_ in (self._listener.router, self._listener.zap):
+            descriptor = int(socket_.getsockopt(zmq.FD))
+            everything.register(descriptor, select.POLLIN)
+            self._watched.register(descriptor, select.POLLIN)
+        for poller in (everything, wake_only):
+            poller.register(self._wake_r.fileno(), select.POLLIN)
         now = self._world.clock.now
         pulse_at = now() + PULSE_S
         while not self._closed:
-            try:
-                with self._lock:
-                    self._turn(router, zap)
-                    if now() >= pulse_at:
-                        pulse_at = now() + PULSE_S
-                        self._pulse()
-                        self._turn(router, zap)
-                    waiting = self._hosts.waiting
-                left_s = RETRY_S if waiting else max(0.0, pulse_at - now())
-                if not self._closed:
-                    self._sleep(poller, left_s)
-            except Exception:  # noqa: BLE001 - see below
-                # A fault here must not cut every operator off: what raised is lost, alone.
-                _log.exception("the control gateway failed at one thing")
+            attended = self._attending or now() - self._attended_s < ATTENDED_S
+            if self._jobs or not attended:
+                self._turn_safely()
+            if now() >= pulse_at:
+                pulse_at = now() + PULSE_S
+                self._turn_safely(pulse=True)
+            left_s = RETRY_S if self._hosts.waiting else max(0.0, pulse_at - now())
+            if self._closed:
+                break
+            if attended:
+                self._sleep(wake_only, min(left_s, ATTENDED_S))
+            else:
+                self._sleep(everything, left_s)
         with self._lock:
             self._listener.close()
         self._wake_r.close()
         self._wake_w.close()
+
+    def _turn_safely(self, *, pulse: bool = False) -> None:
+        try:
+            with self._lock:
+                if pulse:
+                    self._pulse()
+                self._turn(self._listener.router, self._listener.zap)
+        except Exception:  # noqa: BLE001 - see below
+            # A fault here must not cut every operator off: what raised is lost, alone.
+            _log.exception("the control gateway failed at one thing")
 
     def _sleep(self, poller: select.poll, left_s: float) -> None:
         wake = self._wake_r.fileno()

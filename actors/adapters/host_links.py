@@ -57,6 +57,11 @@ class HostLinks:
         """Whether anything could not be sent yet."""
         return bool(self._waiting)
 
+    @property
+    def busy(self) -> bool:
+        """Whether any call is open."""
+        return any(link.answers for link in self._links.values())
+
     def hello(self, message: HostHello, routing: bytes) -> bool:
         """A host has connected; False if a newer life of it is there already."""
         link = self._links.setdefault(message.host, _Link())

@@ -12,12 +12,22 @@ from actors.messages.base import Message
 from actors.messages.runtime import CallFailed
 
 Settle: TypeAlias = Callable[[Message], None]
+# Takes part in the connection's work until what it is given says yes, at most so many seconds.
+Attend: TypeAlias = Callable[[Callable[[], bool], "float | None"], None]
 
 ANSWER_S = 30.0  # for what a node answers without asking anybody
 
 
 class Connection(Protocol):
-    """A way to a node and through it to the ring."""
+    """A way to a node and through it to the ring.
+
+    `attend`, if there is one, is called by who waits for an answer.
+    """
+
+    @property
+    def attend(self) -> Attend | None:
+        """How a waiting thread may help."""
+        ...
 
     def ask(self, message: Message, member: str, settle: Settle | None) -> None:
         """Ask the node, or another `member` of its ring (id or prefix); never blocks.

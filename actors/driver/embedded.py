@@ -23,7 +23,7 @@ from actors.adapters.store import FileStore
 from actors.adapters.timers import ThreadTimers
 from actors.control.actor import ControlActor, HostsActor
 from actors.control.process import HostOptions
-from actors.driver.connection import Settle
+from actors.driver.connection import Attend, Settle
 from actors.driver.processes import LocalProcesses
 from actors.effects import Spawn
 from actors.messages.base import Message
@@ -86,6 +86,11 @@ class EmbeddedNode:
     def endpoint(self) -> str:
         """Where other programs reach this node; the secret lies beside the socket."""
         return self._server.endpoint
+
+    @property
+    def attend(self) -> Attend:
+        """Who waits for an answer reads the sockets of its hosts."""
+        return self._server.attend
 
     def ask(self, message: Message, member: str, settle: Settle | None) -> None:
         """Ask an actor of this node, or call a method."""

@@ -68,6 +68,10 @@ class GatewayConnection:
             self.close()
             raise self._refusal
 
+    @property
+    def attend(self) -> None:
+        """Nobody helps: the answers come to this connection's own thread."""
+
     def ask(self, message: Message, member: str, settle: Settle | None) -> None:
         """Queue a request. Raises WireError for what is too large to be sent."""
         if settle is None:

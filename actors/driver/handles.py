@@ -32,9 +32,10 @@ class RemoteMethod:
         Raises TypeError for arguments that cannot travel, ValueError for too large ones.
         """
         handle = self._handle
-        ref = ObjectRef(f"{handle.path}.{self._name}()", ActorHandle)
+        connection = session.current()
+        ref = ObjectRef(f"{handle.path}.{self._name}()", ActorHandle, connection.attend)
         message = CallMethod(handle.path, self._name, pack_arguments(args, kwargs))
-        session.current().ask(message, handle.member, ref.settle)
+        connection.ask(message, handle.member, ref.settle)
         return ref
 
     def tell(self, *args: Any, **kwargs: Any) -> None:

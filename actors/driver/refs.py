@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, overload
 
-from actors.driver.connection import raised
+from actors.driver.connection import Attend, raised
 from actors.errors import GetTimeoutError
 from actors.messages.base import Message
 from actors.messages.primitives import MethodReturned
@@ -18,12 +18,13 @@ from actors.wire.values import MakeHandle, unpack
 class ObjectRef:
     """The answer of one method call, now or later. It stays here: pass its value, not the ref."""
 
-    __slots__ = ("_answer", "_guard", "_make_handle", "_open", "_watchers", "what")
+    __slots__ = ("_answer", "_attend", "_guard", "_make_handle", "_open", "_watchers", "what")
 
     __object_ref__: ClassVar[bool] = True
 
-    def __init__(self, what: str, make_handle: MakeHandle) -> None:
+    def __init__(self, what: str, make_handle: MakeHandle, attend: Attend | None = None) -> None:
         self.what = what
+        self._attend = attend
         self._make_handle = make_handle
         self._answer: Message | None = None
         self._guard = threading.Lock()
@@ -63,9 +64,14 @@ class ObjectRef:
 
     def value(self, timeout_s: float | None) -> Any:
         """The value. Raises GetTimeoutError, and what the call ended with."""
+        if self._answer is None and self._attend is not None:
+            began = time.monotonic()
+            self._attend(lambda: self._answer is not None, timeout_s)
+            if timeout_s is not None:
+                timeout_s -= time.monotonic() - began
         if self._answer is None:
             if not self._open.acquire(timeout=-1 if timeout_s is None else max(0.0, timeout_s)):
-                raise GetTimeoutError(f"{self.what} has not answered within {timeout_s:.3g} s")
+                raise GetTimeoutError(f"{self.what} has not answered in time")
             self._open.release()
         match self._answer:
             case MethodReturned(value):
