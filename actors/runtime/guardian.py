@@ -157,6 +157,9 @@ class Guardian(Actor):
         if record.ending:
             record.again = spawn
             record.parent = parent
+        elif record.state == "PARKED" and not self._children(spawn.name):
+            record.restarts += 1  # somebody needs it now, not when its time has come
+            return self._start(spawn.name, record)
         elif record.state == "DEAD":
             fresh = self._records[spawn.name] = Record(spawn, parent, instance=record.instance)
             if self._children(spawn.name):

@@ -100,10 +100,10 @@ class ServicesActor(Actor):
                 ]
             case SpecChanged(spec):
                 self._roster = self._roster.changed(spec)
-                return [*self._staff(), Send(owner(spec.service), message)]
+                return [*self._staff(), *self._call(spec.service, message)]
             case SpecGone(service):
                 self._roster = self._roster.removed(service)
-                return [*self._staff(), Send(owner(service), message)]
+                return [*self._staff(), *self._call(service, message)]
             case WantSpec(service):
                 return self._say(service)
             case ServiceGone(service):
@@ -137,7 +137,16 @@ class ServicesActor(Actor):
         self._roster = self._roster.staffed()
         if self._halting is not None:
             self._halting |= set(missing)
-        return [Spawn(owner(name), ServiceActor, (self._options, name), CHILD) for name in missing]
+        return [self._child(name) for name in missing]
+
+    def _child(self, name: str) -> Spawn:
+        return Spawn(owner(name), ServiceActor, (self._options, name), CHILD)
+
+    def _call(self, name: str, message: Message) -> list[Effect]:
+        """Tell a service's actor; a parked one is called back, and asks for what it missed."""
+        if name not in self._roster.actors:
+            return [Send(owner(name), message)]
+        return [self._child(name), Send(owner(name), message)]
 
     def _say(self, service: str) -> list[Effect]:
         """Tell a service's actor its spec, and whether the supervisor is about to end."""
@@ -161,9 +170,9 @@ class ServicesActor(Actor):
         self._waiting.append(self.envelope.ticket or Ticket(self.envelope.sender, ""))
         if self._halting is None:
             self._halting = set(self._roster.actors)
-        effects: list[Effect] = [
-            Send(owner(name), HaltService(HALT_S)) for name in sorted(self._halting)
-        ]
+        effects: list[Effect] = []
+        for name in sorted(self._halting):
+            effects += self._call(name, HaltService(HALT_S))
         return effects + self._rested("")
 
     def _rested(self, service: str) -> list[Effect]:

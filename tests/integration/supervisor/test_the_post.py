@@ -15,8 +15,8 @@ def test_the_post_as_typed(machine: Machine) -> None:
     machine.start()
     assert machine.hab("svc", "status").out == "No services loaded.\n"
 
-    words = "yourorigin/yourpkg --topology leader --strategy rolling --group acme".split()
-    loaded = machine.hab("service", "load", *words)
+    words = ["--topology", "leader", "--strategy", "rolling", "--group", "acme"]
+    loaded = machine.hab("service", "load", "yourorigin/yourpkg", *words)
     assert "The yourorigin/yourpkg service was successfully loaded" in loaded.out
     assert "waits for something outside this supervisor" in loaded.out
     assert "leader" in loaded.out.splitlines()[-1]
@@ -35,8 +35,8 @@ def test_the_post_as_typed(machine: Machine) -> None:
     assert set(machine.services()) == {"postgresql"}
     assert not (machine.layout.specs / "yourpkg.spec").exists()
 
-    words = "core/postgresql --force --strategy at-once --group db --shutdown-timeout 2".split()
-    machine.hab("service", "load", *words)
+    words = ["--force", "--strategy", "at-once", "--group", "db", "--shutdown-timeout", "2"]
+    machine.hab("service", "load", "core/postgresql", *words)
     machine.hab("service", "stop", "core/postgresql")
     stopped = machine.services()["postgresql"]
     assert (stopped.stage, stopped.pid) == ("down", None)
