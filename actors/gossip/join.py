@@ -137,6 +137,11 @@ class Join:
         """Whether there is anybody to reach out to."""
         return bool(self._seeds or self.saved or len(self._core.members) > 1)
 
+    def footing(self) -> tuple[int, int]:
+        """How many seeds there are, and how many have answered in this life (oneself counts)."""
+        seeds = self._seeds.values()
+        return len(seeds), sum(bool(seed.is_me or seed.member) for seed in seeds)
+
     def change_seeds(self, seeds: tuple[str, ...]) -> None:
         """These are the seeds from now on."""
         mine = self._core.option.address

@@ -211,7 +211,9 @@ class Ring:
             case QueryMembers():
                 views = self.subscribers.views()
                 score = core.awareness.score
-                said = Members(core.me, self.join.ring_id, views, self.settled, score)
+                joined, unsynced = self.join.footing(), self._unsynced()
+                ring_id = self.join.ring_id
+                said = Members(core.me, ring_id, views, self.settled, score, *joined, unsynced)
                 core.effects.append(Reply(said))
             case DepartMember():
                 self.departures.ask(message, moment.ticket)
@@ -311,8 +313,21 @@ class Ring:
         else:
             self._settle()
 
+    def _unsynced(self) -> tuple[MemberId, ...]:
+        """Living permanent peers whose store was not seen to equal ours."""
+        core = self.core
+        return tuple(
+            entry.member.id
+            for _, entry in sorted(core.members.entries.items())
+            if entry.member.permanent
+            and entry.health in ("alive", "suspect")
+            and entry.member.id != core.me
+            and entry.member.id not in self.sync.equal
+        )
+
     def _synced(self, peer: MemberId) -> None:
         """A push/pull is done."""
+        self.sync.equal.add(peer)
         if not self.settled:
             self.join.announce(peer)
             self._settle()

@@ -48,6 +48,7 @@ class Sync:
     def __init__(self, core: Core, done: Callable[[MemberId], None]) -> None:
         self._core = core
         self._done = done
+        self.equal: set[MemberId] = set()  # whose store was seen to equal ours, in this life
         self._differs_since_s: float | None = None
         self._next_s = 0.0
         self._tried: dict[MemberId, tuple[int, int, float]] = {}  # own, theirs, until
@@ -59,6 +60,7 @@ class Sync:
             return
         if theirs == core.digest.total:
             self._differs_since_s = None
+            self.equal.add(peer)
             return
         if self._differs_since_s is None:
             self._differs_since_s = core.now
@@ -140,7 +142,7 @@ class Sync:
         self._done(peer)
 
     def missing(self, offers: bytes) -> bytes:
-        """Of big rumors offered (keys of (kind, key) hashes), those to be fetched."""
+        """Of big rumors offered (the hashes of ids, and versions), those to be fetched."""
         core = self._core
         keys = [key for key, version in read_pairs(offers) if core.digest.version(key) != version]
         return pack_keys(keys[:_MAX_WANTED])

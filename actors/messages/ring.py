@@ -10,6 +10,7 @@ from typing import ClassVar, Literal, TypeAlias
 import msgspec
 
 from actors.messages.base import Event, MemberId, Message
+from actors.messages.election import Electorate, Leadership
 
 MemberHealth: TypeAlias = Literal["alive", "suspect", "confirmed", "departed"]
 
@@ -59,14 +60,15 @@ class ServiceInfo(Message, frozen=True):
     bootstrap_expect: int = 3
 
 
-RumorBody: TypeAlias = ServiceInfo  # a union of one so far: each kind adds its tagged body
+RumorBody: TypeAlias = ServiceInfo | Electorate | Leadership  # each kind adds its tagged body
 
 
 class Rumor(msgspec.Struct, frozen=True, omit_defaults=True):
     """One fact of one owner, spread to all: (incarnation, hlc, content hash) newest wins.
 
-    `kind` is `service`, `config`, `file`, `electorate`, `departure`, …; `key` names it within its
-    kind; gossip never looks into `body`. `gone` is a tombstone (no body).
+    `kind` is `service`, `config`, `file`, `electorate`, …; `key` names it among its owner's facts of
+    that kind (`config`, `file` and `electorate` are facts of a group: one of a key in the whole
+    ring, whoever owns it); gossip never looks into `body`. `gone` is a tombstone (no body).
     """
 
     kind: str
@@ -114,13 +116,20 @@ class QueryMembers(Message, frozen=True):
 
 
 class Members(Message, frozen=True):
-    """The ring as this member sees it. `settled`: the first push/pull is done (or 5 s passed)."""
+    """The ring as this member sees it. `settled`: the first push/pull is done (or 5 s passed).
+
+    `seeds_joined` of its `seeds` have answered it in this life (itself counts). `unsynced` are the
+    living permanent peers whose store has not yet been seen to equal its own.
+    """
 
     me: MemberId
     ring_id: str
     members: tuple[MemberView, ...]
     settled: bool = True
     score: int = 0
+    seeds: int = 0
+    seeds_joined: int = 0
+    unsynced: tuple[MemberId, ...] = ()
 
 
 class DepartMember(Message, frozen=True):

@@ -50,6 +50,9 @@ class Rule:
 _GOSSIP: Final = Rule(Door.OPEN, to=("gossip",))
 _JOIN: Final = Rule(Door.OPEN, to=("gossip",), joins=True)
 _NODE_OPEN: Final = Rule(Door.OPEN, to=("node",))
+_ELECTION: Final = Rule(Door.OPEN, to=("election/*",))
+_ROUNDS: Final = Rule(Door.OPEN, to=("election/rounds",))
+_ELECTIONS: Final = Rule(Door.KEYED, to=("election", "control"))
 _NODE: Final = Rule(Door.KEYED, to=("node",))
 _HOST: Final = Rule(Door.KEYED, to=("host", "host/*", "control"))
 _GATEWAY: Final = Rule(Door.CONTROL, to=("control", "port/control"))
@@ -74,6 +77,24 @@ RULES: Final[dict[str, Rule]] = {
     "WatchActor": _NODE_OPEN,
     "ActorDied": _NODE_OPEN,
     "ActorAvailable": _NODE_OPEN,
+    # leader election
+    "PreVote": _ELECTION,
+    "RequestVote": _ELECTION,
+    "VoteAnswer": _ELECTION,
+    "Renewals": _ROUNDS,
+    "RenewalAcks": _ROUNDS,
+    "AskReady": _ELECTION,
+    "Ready": _ELECTION,
+    "Released": _ELECTION,
+    "StoreElectorate": _ELECTION,
+    "ElectorateStored": _ELECTION,
+    "AskSeat": _ELECTION,
+    "SeatAnswer": _ELECTION,
+    "ProposeElectorate": _ELECTION,
+    "ProposalAnswer": _ELECTION,
+    "AskProposal": _ELECTION,
+    "ProposalAborted": _ELECTION,
+    "ProposalDecided": _ELECTION,
     # the event log of the whole ring
     "QueryEvents": Rule(Door.OPEN, to=("events",)),
     "EventPage": _ANSWER_OPEN,
@@ -85,6 +106,11 @@ RULES: Final[dict[str, Rule]] = {
     "TraceActor": _NODE,
     "ActorList": _ANSWER,
     "Ok": _ANSWER,
+    # relayed by a peer's control gateway: elections
+    "QueryElections": _ELECTIONS,
+    "StepDown": _ELECTIONS,
+    "BootstrapElectorate": _ELECTIONS,
+    "Elections": _ANSWER,
     # relayed by a peer's control gateway: user-written actors
     "CreateActor": _HOST,
     "FindActor": _HOST,
