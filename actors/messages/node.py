@@ -36,7 +36,9 @@ class SupervisorStarted(Event, frozen=True):
     pid: int
     launcher_pid: int
     previous: str = ""
-    sentence: ClassVar[str] = "supervisor {version} started as pid {pid} under launcher {launcher_pid}"
+    sentence: ClassVar[str] = (
+        "supervisor {version} started as pid {pid} under launcher {launcher_pid}"
+    )
 
 
 class SupervisorEnding(Event, frozen=True):
