@@ -76,7 +76,7 @@ class Network(Protocol):
     """Carries envelopes to other members; arrivals come back through `World.deliver`."""
 
     def send(self, envelope: Envelope) -> None:
-        """Queue for the member of `envelope.to`; never blocks; loss goes to `World.undeliverable`."""
+        """Queue for the member of `envelope.to`, not blocking; loss: `World.undeliverable`."""
         ...
 
 

@@ -142,7 +142,7 @@ class HostLinks:
     def returned(self, host: str, one: HostReturn) -> None:
         """An answer came; one nobody waits for (of an earlier life) is dropped."""
         link = self._links.get(host)
-        answer = link and link.answers.pop(one.number, None)
+        answer = link.answers.pop(one.number, None) if link is not None else None
         if answer is None:
             return
         if one.error:

@@ -66,8 +66,8 @@ RumorBody: TypeAlias = ServiceInfo | Electorate | Leadership  # each kind adds i
 class Rumor(msgspec.Struct, frozen=True, omit_defaults=True):
     """One fact of one owner, spread to all: (incarnation, hlc, content hash) newest wins.
 
-    `kind` is `service`, `config`, `file`, `electorate`, …; `key` names it among its owner's facts of
-    that kind (`config`, `file` and `electorate` are facts of a group: one of a key in the whole
+    `kind` is `service`, `config`, `file`, `electorate`, …; `key` names it among its owner's facts
+    of that kind (`config`, `file` and `electorate` are facts of a group: one of a key in the whole
     ring, whoever owns it); gossip never looks into `body`. `gone` is a tombstone (no body).
     """
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 import actors
@@ -31,6 +30,11 @@ def counter(counting: str) -> Iterator[Any]:
     actors.init()
     yield importlib.import_module(counting).Counter
     actors.shutdown()
+
+
+def runs(pid: int) -> bool:
+    """Whether a process of that pid exists."""
+    return Path("/proc", str(pid)).exists()
 
 
 def until_it_answers(call: Callable[[], Any]) -> Any:
@@ -115,7 +119,7 @@ def test_an_actor_makes_actors_of_its_own_node_and_they_end_with_it(
     inner = actors.get_actor("inner")
     pid = actors.get(inner.pid.remote())
     actors.kill(one)
-    soon(lambda: not psutil.pid_exists(pid))
+    soon(lambda: not runs(pid))
 
 
 def test_tell_wants_no_answer_and_keeps_its_place(counter: Any) -> None:
@@ -171,7 +175,7 @@ def test_kill_is_for_good_even_in_an_endless_loop(counter: Any, tmp_path: Path, 
     actors.kill(one)
     with pytest.raises(ActorDiedError, match="killed"):
         actors.get(stuck)
-    soon(lambda: not psutil.pid_exists(pid))
+    soon(lambda: not runs(pid))
     with pytest.raises(ActorNameError):
         actors.kill(one)
 
@@ -226,7 +230,7 @@ def test_killing_host_starts_its_actors_anew(counter: Any, soon: Any) -> None:
     one = counter.options(name="c").remote(5)
     pid = actors.get(one.pid.remote())
     actors.kill(actors.get_actor("host"), no_restart=False)
-    soon(lambda: not psutil.pid_exists(pid))
+    soon(lambda: not runs(pid))
 
     def answers() -> bool:
         try:
@@ -256,7 +260,7 @@ def test_shutdown_leaves_no_process_and_no_file(counting: str) -> None:
     node: Any = session.current()
     directory = Path(node.endpoint).parent
     actors.shutdown()
-    assert not any(psutil.pid_exists(pid) for pid in pids)
+    assert not any(runs(pid) for pid in pids)
     assert not directory.exists()
     actors.shutdown()
 
@@ -276,7 +280,7 @@ def test_hosts_end_when_the_program_is_killed(counting: str, soon: Any, tmp_path
         assert process.stdout is not None
         pid = int(process.stdout.readline())
         process.kill()
-    soon(lambda: not psutil.pid_exists(pid))
+    soon(lambda: not runs(pid))
 
 
 def test_init_twice_is_a_mistake(counter: Any) -> None:
@@ -334,7 +338,7 @@ def test_what_a_driver_made_ends_with_it_unless_detached(
     stays = counter.options(name="stays", lifetime="detached").remote()
     pids = actors.get([mine.pid.remote(), stays.pid.remote()])
     actors.shutdown()
-    soon(lambda: not psutil.pid_exists(pids[0]))
+    soon(lambda: not runs(pids[0]))
     actors.init(node.endpoint, secret=secret)
     assert actors.get(actors.get_actor("stays").pid.remote()) == pids[1]
     with pytest.raises(ActorDiedError, match="driver"):
@@ -366,7 +370,7 @@ def test_a_detached_actor_is_started_again_by_the_next_life_of_its_node(
     one = counter.options(name="stays", lifetime="detached").remote(5)
     pid = actors.get(one.pid.remote())
     actors.kill(actors.get_actor("host"), no_restart=False)
-    soon(lambda: not psutil.pid_exists(pid))
+    soon(lambda: not runs(pid))
     soon(lambda: "host/stays" in node.world.cells)
     assert until_it_answers(one.add.remote) == 6
 
@@ -403,7 +407,7 @@ def test_an_actor_is_placed_on_another_member_and_called_there(
     assert "host/far" in [r["name"] for r in actors.list_actors(node=there.member[:6])]
     pid = actors.get(one.pid.remote())
     actors.shutdown()
-    soon(lambda: not psutil.pid_exists(pid))
+    soon(lambda: not runs(pid))
 
 
 def test_a_wrong_secret_is_an_error_of_init(node: Any) -> None:
