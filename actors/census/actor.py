@@ -37,7 +37,7 @@ class CensusActor(Actor):
         self._members: tuple[MemberView, ...] | None = None
         self._healths: dict[MemberId, MemberHealth] | None = None
         self._told: tuple[Rumor, ...] | None = None
-        self._rumors: dict[str, Rumor] | None = None
+        self._rumors: dict[fold.RumorId, Rumor] | None = None
         self._groups: dict[str, tuple[GroupMember, ...]] | None = None
         self._version = 0
         self._subscribers: dict[Address, float] = {}

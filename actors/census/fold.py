@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, TypeAlias
 
 from actors.messages.base import MemberId
 from actors.messages.ring import GroupMember, MemberHealth, MemberView, Rumor, ServiceInfo
+
+RumorId: TypeAlias = tuple[str, MemberId]  # key, owner
 
 KIND: Final = "service"
 LISTED: Final[frozenset[MemberHealth]] = frozenset({"alive", "suspect"})
@@ -21,21 +23,21 @@ def healths(members: Iterable[MemberView]) -> dict[MemberId, MemberHealth]:
     }
 
 
-def update(rumors: dict[str, Rumor], heard: Iterable[Rumor]) -> dict[str, Rumor]:
+def update(rumors: dict[RumorId, Rumor], heard: Iterable[Rumor]) -> dict[RumorId, Rumor]:
     """The service rumors known, with newer ones taken in. A withdrawn one is dropped."""
     known = dict(rumors)
     for rumor in heard:
         if rumor.kind != KIND:
             continue
         if rumor.gone:
-            known.pop(rumor.key, None)
+            known.pop((rumor.key, rumor.owner), None)
         else:
-            known[rumor.key] = rumor
+            known[rumor.key, rumor.owner] = rumor
     return known
 
 
 def groups(
-    rumors: Mapping[str, Rumor], standing: Mapping[MemberId, MemberHealth]
+    rumors: Mapping[RumorId, Rumor], standing: Mapping[MemberId, MemberHealth]
 ) -> dict[str, tuple[GroupMember, ...]]:
     """The service groups by name, the members of each by id. Empty groups do not appear."""
     found: dict[str, dict[MemberId, GroupMember]] = {}

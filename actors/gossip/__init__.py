@@ -39,6 +39,9 @@ unknown kind from a newer release makes a whole frame unreadable.
 2026-11-22: Dead members are re-dialled with a join instead of a ping: it passes between rings that
 split, tells the accused what is thought of it, and brings both stores together. Rejected: pings.
 
+2026-11-22: A rumor is named by kind, key and owner, except facts of a whole group. Rejected: kind
+and key alone, where two members that publish under the group's name overwrite one another.
+
 2026-11-22: The image of the ring is written by an actor of its own, so that a slow disk does not
 silence the failure detector.
 """

@@ -13,6 +13,7 @@ from actors.gossip.rumors import (
     body_bytes,
     encode,
     read,
+    rumor_id,
 )
 from actors.gossip.stamps import is_ahead
 from actors.messages.base import MemberId
@@ -38,7 +39,7 @@ class Facts:
         size = len(body_bytes(publication.body, gone=publication.gone)) + 256
         if size > MAX_RUMOR_BYTES:
             return f"{size} bytes; a rumor has at most {MAX_RUMOR_BYTES}"
-        self._mine[publication.kind, publication.key] = publication
+        self._mine[rumor_id(publication.kind, publication.key, self._core.me)] = publication
         if self._is_open:
             self._publish(publication)
         return ""
@@ -117,7 +118,7 @@ class Facts:
             publication.body,
             publication.gone,
         )
-        known = core.rumors.get(kind, key)
+        known = core.rumors.get(rumor_id(kind, key, core.me))
         if known is None and gone:
             return  # should the ring remember it, the tombstone follows then
         if known is not None and known.head.owner == core.me:

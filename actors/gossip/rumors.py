@@ -1,4 +1,7 @@
-"""The rumor store: facts of owners by (kind, key); the newest (incarnation, stamp, content) wins.
+"""The rumor store: facts by (kind, key, owner); the newest (incarnation, stamp, content) wins.
+
+The facts of a whole group (its configuration, files, electorate) exist once, whoever publishes
+them: there the owner is no part of the name.
 
 Merging is a maximum of a total order. A withdrawn fact stays as a tombstone until everybody can
 have heard of it. A fact nobody here knows and that is older than half of that time is refused: its
@@ -17,11 +20,12 @@ from actors.gossip.stamps import KEEP_S, RESTAMP_S, STALE_S, age_s, is_ahead
 from actors.messages.base import MemberId, is_member_id
 from actors.messages.ring import Rumor, RumorBody
 
-RumorId: TypeAlias = tuple[str, str]  # kind, key
+RumorId: TypeAlias = tuple[str, str, str]  # kind, key, and the owner or ""
 
 MAX_RUMORS: Final = 60_000
 MAX_RUMOR_BYTES: Final = 192 * 1024  # a file of 64 KiB, sealed for a service group, with room
 LASTING: Final = frozenset({"config", "file"})  # facts of a group: they outlive their publisher
+SHARED: Final = LASTING | {"electorate"}  # one fact, though several may publish it
 _MAX_NAME: Final = 512
 _MAX_NUMBER: Final = 1 << 62
 
@@ -43,6 +47,11 @@ class _Head(msgspec.Struct, frozen=True):
 _decode_head: Final = msgspec.msgpack.Decoder(_Head).decode
 
 
+def rumor_id(kind: str, key: str, owner: MemberId) -> RumorId:
+    """What a rumor is filed under."""
+    return kind, key, "" if kind in SHARED else owner
+
+
 class Held:
     """A rumor in the store: its head, its bytes, and (made on demand) itself."""
 
@@ -52,7 +61,7 @@ class Held:
         self.head = head
         self.data = data
         self.hash = hash64(data)
-        self.key = hash64(f"{head.kind}\x00{head.key}".encode())
+        self.key = hash64("\x00".join(self.id).encode())
         self.hidden = False  # too old to be news to anybody: kept, not told
         self.readable = True
         self._rumor: Rumor | None = None
@@ -60,7 +69,7 @@ class Held:
     @property
     def id(self) -> RumorId:
         """What it is filed under."""
-        return self.head.kind, self.head.key
+        return rumor_id(self.head.kind, self.head.key, self.head.owner)
 
     @property
     def version(self) -> tuple[int, int, int]:
@@ -116,9 +125,9 @@ class RumorStore:
     def __len__(self) -> int:
         return len(self.held)
 
-    def get(self, kind: str, key: str) -> Held | None:
-        """The rumor held under (kind, key)."""
-        return self.held.get((kind, key))
+    def get(self, rumor: RumorId) -> Held | None:
+        """The rumor held under an id."""
+        return self.held.get(rumor)
 
     def by_hash(self, key: int) -> Held | None:
         """The rumor under a key's hash, as peers ask for it."""
@@ -182,7 +191,7 @@ class RumorStore:
         ]
 
     def of_kinds(self, kinds: frozenset[str]) -> Iterator[Held]:
-        """The rumors of some kinds (all, if none is named), in order of (kind, key)."""
+        """The rumors of some kinds (all, if none is named), in order of their ids."""
         for rumor in sorted(self.held):
             if not kinds or rumor[0] in kinds:
                 yield self.held[rumor]

@@ -101,10 +101,10 @@ class Subscribers:
         core = self._core
         changed: list[Rumor] = []
         forgotten = False
-        for kind, key in sorted(core.rumors_changed):
-            if kind not in kinds:
+        for one in sorted(core.rumors_changed):
+            if one[0] not in kinds:
                 continue
-            held = core.rumors.get(kind, key)
+            held = core.rumors.get(one)
             rumor = held.rumor() if held is not None else None
             forgotten |= held is None
             if rumor is not None:

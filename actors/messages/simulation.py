@@ -35,8 +35,10 @@ class FaultBegan(Event, frozen=True):
 
     what: str
     machines: tuple[int, ...] = ()
+    others: tuple[int, ...] = ()
+    amount: float = 0.0
     detail: str = ""
-    sentence: ClassVar[str] = "fault: {what} {detail} on machines {machines}"
+    sentence: ClassVar[str] = "fault: {what} {detail} on machines {machines} {others}"
 
 
 class FaultEnded(Event, frozen=True):
@@ -63,3 +65,84 @@ class MembersSeen(Event, frozen=True):
     members: dict[str, tuple[str, int]]
     settled: bool = True
     sentence: ClassVar[str] = "machine {number} ({member}) sees {members}"
+
+
+class RumorsSeen(Event, frozen=True):
+    """What machine `number` holds of rumors: how many, and a digest over them."""
+
+    number: int
+    count: int
+    digest: str
+    sentence: ClassVar[str] = "machine {number} holds {count} rumors ({digest})"
+
+
+class FrameCarried(Event, frozen=True):
+    """A frame left `source` for `target` (machine numbers); only where frames are watched.
+
+    `bodies` counts claims and rumors in it.
+    """
+
+    source: int
+    target: int
+    kind: str
+    size_bytes: int
+    bodies: int = 0
+    sentence: ClassVar[str] = "{kind} from machine {source} to {target} ({size_bytes} bytes)"
+
+
+class CommandGiven(Event, frozen=True):
+    """Somebody gave a command about a service to machine `machine`; `number` names it."""
+
+    number: int
+    machine: int
+    member: str
+    verb: str
+    service: str
+    sentence: ClassVar[str] = "command {number}: {verb} {service} on machine {machine}"
+
+
+class CommandAnswered(Event, frozen=True):
+    """A command was answered: `accepted`, `refused`, or `unknown` (it may have happened)."""
+
+    number: int
+    outcome: str
+    said: str = ""
+    event_id: str = ""
+    sentence: ClassVar[str] = "command {number} was {outcome}: {said}"
+
+
+class ProcessRan(Event, frozen=True):
+    """The kernel of machine `machine` has a new process."""
+
+    machine: int
+    key: str
+    pid: int
+    sentence: ClassVar[str] = "machine {machine}: {key} runs as pid {pid}"
+
+
+class ProcessGone(Event, frozen=True):
+    """The kernel of machine `machine` has lost a process; `how`: exit N, signal N, or power."""
+
+    machine: int
+    key: str
+    pid: int
+    how: str
+    sentence: ClassVar[str] = "machine {machine}: {key} (pid {pid}) ended: {how}"
+
+
+class ServicesSeen(Event, frozen=True):
+    """The services of machine `machine`, asked from outside: name → (stage, pid or 0)."""
+
+    machine: int
+    member: str
+    services: dict[str, tuple[str, int]]
+    sentence: ClassVar[str] = "machine {machine} has {services}"
+
+
+class CensusSeen(Event, frozen=True):
+    """The census of machine `machine`: group → members that are up there."""
+
+    machine: int
+    member: str
+    groups: dict[str, tuple[str, ...]]
+    sentence: ClassVar[str] = "machine {machine} finds {groups}"

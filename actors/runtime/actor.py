@@ -33,7 +33,7 @@ from actors.effects import (
     Stop,
     Watch,
 )
-from actors.messages.base import Message
+from actors.messages.base import MemberId, Message, split_address
 from actors.messages.envelope import Envelope, Ticket
 from actors.messages.runtime import Death, Loaded, PersistFailed, StateFileDamaged
 from actors.runtime.mailbox import Mailbox, MailboxEmpty
@@ -42,6 +42,9 @@ from actors.runtime.structure import SpawnChild, StopChild, WatchRequest
 if TYPE_CHECKING:
     from actors.ports import Lane
     from actors.runtime.world import World
+
+
+OPEN_CALLS = 4_096  # of one actor; beyond it the oldest counts as unanswered for good
 
 
 class Flag:
@@ -89,6 +92,10 @@ class Context:
     def wall(self) -> float:
         """Unix time of this member, seconds; may step."""
         return self.world.clock.wall()
+
+
+class NotUnderstoodError(AssertionError):
+    """A message outside an actor's language: our own mistake, unless another member sent it."""
 
 
 class DiskDone:
@@ -142,6 +149,8 @@ class Actor(pykka.Actor):
         self._set_up = False
         self._timers: dict[str, tuple[int, Callable[[], None]]] = {}
         self._tokens = 0
+        # Open calls, and the member asked (None: here).
+        self._asked: dict[str, MemberId | None] = {}
 
     # ── for subclasses ──
 
@@ -151,7 +160,7 @@ class Actor(pykka.Actor):
 
     def step(self, message: Message) -> list[Effect]:
         """Decide: the effects of one message. Raising ends this instance, with nothing sent."""
-        raise AssertionError(f"{type(self).__name__} does not understand {message!r}")
+        raise NotUnderstoodError(f"{type(self).__name__} does not understand {message!r}")
 
     # ── pykka's hooks ──
 
@@ -222,6 +231,11 @@ class Actor(pykka.Actor):
         self._cause = cause
         self.envelope = Envelope(name, name, Started(), cause=cause, trace=trace)
 
+    def expects(self, answers: str, member: MemberId | None) -> bool:
+        """Whether `member` may answer the call `answers`: strangers' answers reach no actor."""
+        asked = self._asked.get(answers, "")
+        return asked is None or (asked != "" and asked == member)
+
     def on_start(self) -> None:
         """Run `started` as pykka's first turn."""
         self._guarded(self.started, deque())
@@ -243,6 +257,8 @@ class Actor(pykka.Actor):
         if self._world.traced:
             self._cause = self._world.trace_message(self, envelope)
         self._said = ""
+        if envelope.answers and not envelope.more:
+            self._asked.pop(envelope.answers, None)
         self._guarded(lambda: self.step(envelope.message), deque())
 
     def _resume(self, done: DiskDone) -> None:
@@ -263,6 +279,9 @@ class Actor(pykka.Actor):
             effects = deque(decide())
             effects.extend(rest)
             self._perform(effects)
+        except NotUnderstoodError:
+            if not self._world.blame(self.envelope):
+                self._handle_failure(*sys.exc_info())
         except BaseException:  # noqa: BLE001 - one actor's exit must not be every actor's
             self._handle_failure(*sys.exc_info())
 
@@ -286,6 +305,7 @@ class Actor(pykka.Actor):
                 case Send(to, message, ticket):
                     self._send(to, self._filled(message), ticket)
                 case Ask(to, message, call):
+                    self._open_call(call, to)
                     self._send(to, self._filled(message), Ticket(self.context.name, call))
                 case Reply(message, ticket, more):
                     self._reply(self._filled(message), ticket, more)
@@ -307,6 +327,11 @@ class Actor(pykka.Actor):
                     self._tell_node(StopChild(name or self.context.name))
                 case Watch(name):
                     self._tell_node(WatchRequest(self.context.name, self.context.instance, name))
+
+    def _open_call(self, call: str, to: str) -> None:
+        self._asked[call] = split_address(to)[0]
+        if len(self._asked) > OPEN_CALLS:  # what was never answered goes, oldest first
+            del self._asked[next(iter(self._asked))]
 
     def _filled(self, message: Message) -> Message:
         if self._said and getattr(message, "event_id", None) == "":

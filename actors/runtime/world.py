@@ -18,6 +18,7 @@ import pykka
 from actors.errors import ActorDiedError, ActorTaskError, ActorUnavailableError, Refused
 from actors.messages.base import Address, Event, MemberId, Message, join_address, split_address
 from actors.messages.envelope import Envelope, Ticket
+from actors.messages.ring import FrameRefused
 from actors.messages.runtime import CallFailed, Death, MessageHandled
 from actors.runtime.hlc import Hlc
 from actors.runtime.mailbox import LIMIT
@@ -69,6 +70,7 @@ class World:
         self.cells: dict[str, Actor] = {}
         self.known: Callable[[str], bool] = lambda _name: True  # set by the node: will it be back?
         self.dead_letters = 0
+        self._misunderstood = 0  # messages of other members, outside their addressee's language
         self._ports: dict[str, Handler] = {}
         self._calls: dict[str, Handler] = {}
         self._numbers = count(1)
@@ -104,8 +106,34 @@ class World:
         self._arrive(path, envelope)
 
     def deliver(self, envelope: Envelope) -> None:
-        """The network's upcall: an admitted frame for this member."""
-        self._arrive(split_address(envelope.to)[1], envelope)
+        """The network's upcall: an admitted frame for this member.
+
+        An answer passes only to an actor that has asked just that member (`Actor.expects`).
+        """
+        path = split_address(envelope.to)[1]
+        actor = self.cells.get(path)
+        if envelope.answers and actor is not None:
+            member = split_address(envelope.sender)[0]
+            if not actor.expects(envelope.answers, member):
+                self.dead_letters += 1
+                return
+        self._arrive(path, envelope)
+
+    def blame(self, envelope: Envelope) -> bool:
+        """Whether another member is to blame for a message that was not understood.
+
+        Then it is dropped and counted, and said in an event at each doubling of the count.
+        """
+        member = split_address(envelope.sender)[0]
+        if member is None or member == self.member:
+            return False
+        self._misunderstood += 1
+        count_ = self._misunderstood
+        if count_ & (count_ - 1) == 0:
+            kind = type(envelope.message).__name__
+            reason = f"{split_address(envelope.to)[1]} does not understand {kind}"
+            self.emit(NODE, FrameRefused(reason, member, count_))
+        return True
 
     def tell(
         self,

@@ -24,6 +24,7 @@ from actors.messages.runtime import (
     StateFileDamaged,
 )
 from actors.messages.simulation import MembersSeen, RumorsSeen
+from actors.simulation import service_checkers
 from actors.simulation.eventlog import Logged
 from actors.simulation.plan import Plan, dissemination_s, reunion_s
 from actors.simulation.story import NEVER, Opinion, ProcessLife, Story, Trouble, read
@@ -441,6 +442,14 @@ def _alive(view: MembersSeen) -> set[str]:
     return {member for member, (health, _) in view.members.items() if health == "alive"}
 
 
+def _of_services(check: Callable[[Story, Plan], Verdicts]) -> Checker:
+    def checker(case: Case) -> Verdicts:
+        return check(case.story, case.plan)
+
+    checker.__name__ = check.__name__
+    return checker
+
+
 CHECKERS: Final[tuple[Checker, ...]] = (
     event_ids_have_no_gap,
     causes_come_first,
@@ -455,4 +464,8 @@ CHECKERS: Final[tuple[Checker, ...]] = (
     the_ring_heals,
     stores_become_equal,
     departed_means_departed,
+    _of_services(service_checkers.healthy_processes_survive),
+    _of_services(service_checkers.one_process_a_service),
+    _of_services(service_checkers.accepted_commands_hold),
+    _of_services(service_checkers.the_census_is_true),
 )

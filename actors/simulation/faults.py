@@ -15,6 +15,7 @@ from actors.simulation.scheduler import MICROSECOND, SECOND, generator
 if TYPE_CHECKING:
     from actors.simulation.machine import Machine
     from actors.simulation.ring import Ring
+    from actors.simulation.workload import Workload
 
 OBSERVER: Final = "port/observer"  # who the simulator is, to actors
 GARBAGE_FRAMES: Final = 20
@@ -23,8 +24,9 @@ GARBAGE_FRAMES: Final = 20
 class Faults:
     """All faults of a run: begun and ended by the scheduler, ended early by `heal`."""
 
-    def __init__(self, ring: Ring) -> None:
+    def __init__(self, ring: Ring, workload: Workload) -> None:
         self._ring = ring
+        self._workload = workload
         self._draw = generator(ring.seed, "faults")
         self._active: list[Fault] = []
         self._published = 0
@@ -95,6 +97,11 @@ class Faults:
                 machine.disk.faults.tear = 0.5
             case "kill":
                 self._tell(machine, "node", KillActor(fault.detail))
+            case "command":
+                verb, _, service = fault.detail.partition(" ")
+                self._workload.give(machine, verb, service)
+            case "service":
+                machine.table.kill(f"service:{fault.detail}")
             case "publish":
                 self._publish(machine)
             case "depart":
@@ -165,13 +172,12 @@ class Faults:
         number = self._published
         info = ServiceInfo(
             member=machine.member,
-            service_group=f"web{number % 3}.default",
-            package="core/web",
-            up=number % 2 == 0,
+            service_group=f"fact{number % 3}.default",
+            package="core/fact",
             exports={"version": number},
         )
         key = f"{info.service_group}@{machine.member}"
-        self._tell(machine, "gossip", PublishRumor("service", key, info))
+        self._tell(machine, "gossip", PublishRumor("fact", key, info))
 
     def _depart(self, fault: Fault, machine: Machine) -> None:
         asked = [self._ring.machines[n] for n in fault.others] or self._ring.machines

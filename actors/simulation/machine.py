@@ -10,12 +10,14 @@ from actors.launcher import protocol
 from actors.launcher.protocol import Report, Request, Start
 from actors.messages.simulation import (
     MachineStarted,
+    ProcessGone,
+    ProcessRan,
     SupervisorGone,
 )
 from actors.simulation.clock import MachineClock
 from actors.simulation.disk import Disk
 from actors.simulation.node import Root, SupervisorProcess
-from actors.simulation.processes import PIPE_S, Behaviour, ProcessTable, SimulatedLauncher
+from actors.simulation.processes import PIPE_S, Behaviour, Process, ProcessTable, SimulatedLauncher
 from actors.simulation.scheduler import Life, generator
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 SERVICE_MANAGER_S = 1.0  # from the launcher's end to its next start
 BOOT_S = 0.4  # from fork to the first actor: a Python process starts
 FOR_EVER = Behaviour()
+HOOK = Behaviour(runs_s=0.05, spread=0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ class Machine:
         self.wipes = 0
         self.boots = 0
         self.member = _member_id(ring.seed, number, 0)
-        self.table = ProcessTable(Life())
+        self.table = ProcessTable(Life(), note=self._process)
         self.launcher: SimulatedLauncher | None = None
         self.supervisor: SupervisorProcess | None = None
         self.behaviours: dict[str, Behaviour] = {}  # key prefix → what such programs do
@@ -67,7 +70,7 @@ class Machine:
         if self.launcher is not None:
             return
         if not self.table.life.alive:
-            self.table = ProcessTable(Life())
+            self.table = ProcessTable(Life(), note=self._process)
         self.launcher = SimulatedLauncher(
             self.ring.scheduler,
             self.clock,
@@ -109,7 +112,7 @@ class Machine:
         self.wanted = False
         scheduler = self.ring.scheduler
         scheduler.end(self.table.life)
-        self.table.processes.clear()
+        self.table.power_off()
         if self.launcher is not None:
             scheduler.end(self.launcher.life)
             self.launcher = None
@@ -220,9 +223,15 @@ class Machine:
     def _said(self, text: str) -> None:
         """A line of the launcher's own: nobody reads it here."""
 
+    def _process(self, process: Process, how: str) -> None:
+        key, pid = process.start.key, process.pid
+        number = self.number
+        said = ProcessGone(number, key, pid, how) if how else ProcessRan(number, key, pid)
+        self.ring.log.note(said)
+
     def _behaviour(self, start: Start) -> Behaviour:
         matching = (b for prefix, b in self.behaviours.items() if start.key.startswith(prefix))
-        return next(matching, FOR_EVER)
+        return next(matching, HOOK if start.key.startswith("hook:") else FOR_EVER)
 
     def _lives(self) -> list[Life]:
         lives = [self.table.life]

@@ -1,17 +1,26 @@
-"""Looking at a ring from outside, as `hab ring members` would: what is seen becomes events."""
+"""Looking at a ring from outside, as the command line would: what is seen becomes events."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
+from actors.messages.base import Event, Message
 from actors.messages.envelope import Envelope
-from actors.messages.ring import Members, QueryMembers, RumorsChanged, Subscribe
-from actors.messages.simulation import MembersSeen, RumorsSeen
+from actors.messages.ring import (
+    Census,
+    Members,
+    QueryCensus,
+    QueryMembers,
+    RumorsChanged,
+    Subscribe,
+)
+from actors.messages.service import QueryServices, Services
+from actors.messages.simulation import CensusSeen, MembersSeen, RumorsSeen, ServicesSeen
 
 if TYPE_CHECKING:
     from actors.simulation.machine import Machine
@@ -19,95 +28,146 @@ if TYPE_CHECKING:
 
 PORT: Final = "port/observer"
 PATIENCE_S: Final = 2.0  # an answer takes a turn; a paused process gives none
-KINDS: Final = ("service",)
+KINDS: Final = ("fact", "service")
 
 _encode: Final = msgspec.msgpack.Encoder(order="deterministic").encode
 
+Take: TypeAlias = Callable[["Machine", Message], Event | None]
+Expected: TypeAlias = Callable[["Machine"], bool]
+
 
 class Observer:
-    """Asks every running supervisor for its view; an unchanged one is not said again."""
+    """Asks every running supervisor; what is as it was the last time is not said again."""
 
     def __init__(self, ring: Ring) -> None:
         self._ring = ring
-        self._said: dict[int, MembersSeen] = {}
-        self._rumors: dict[int, RumorsSeen] = {}
+        self._members: dict[int, Event] = {}
+        self._rumors: dict[int, Event] = {}
+        self._services: dict[int, Event] = {}
+        self._census: dict[int, Event] = {}
+
+    # ── looking ──
 
     def look(self) -> None:
-        """Ask for all views and let time pass until they are there."""
-        waiting: set[int] = set()
-        for machine in self._ring.machines:
-            supervisor = machine.supervisor
-            if supervisor is not None and supervisor.is_up:
-                waiting.add(machine.number)
-                heard = partial(self._members, machine, waiting)
-                supervisor.world.call("gossip", QueryMembers(), heard)
-        self._ring.run_until(lambda: not waiting, PATIENCE_S)
+        """Ask for the members."""
+        self._ask("gossip", QueryMembers(), _members, self._members)
+
+    def look_at_services(self) -> None:
+        """Ask for the services and for the census."""
+        self._ask("specs", QueryServices(), _services, self._services)
+        self._ask("census", QueryCensus(), _census, self._census)
 
     def look_at_rumors(self) -> None:
-        """Ask for all rumors and let time pass until they are there."""
+        """Ask for all rumors."""
         waiting: set[int] = set()
-        for machine in self._ring.machines:
-            supervisor = machine.supervisor
-            if supervisor is not None and supervisor.is_up:
-                waiting.add(machine.number)
-                heard = partial(self._rumors_changed, machine, waiting)
-                supervisor.world.register_port(PORT, heard)
-                supervisor.world.tell("gossip", Subscribe(KINDS), sender=PORT)
+        for machine in self._up():
+            assert machine.supervisor is not None
+            heard = partial(self._heard, machine, waiting, _rumors, self._rumors)
+            waiting.add(machine.number)
+            machine.supervisor.world.register_port(PORT, heard)
+            machine.supervisor.world.tell("gossip", Subscribe(KINDS), sender=PORT)
         self._ring.run_until(lambda: not waiting, PATIENCE_S)
-        for machine in self._ring.machines:
-            if machine.supervisor is not None:
-                machine.supervisor.world.register_port(PORT, _ignore)
+        for machine in self._up():
+            assert machine.supervisor is not None
+            machine.supervisor.world.register_port(PORT, _ignore)
 
-    def agree(self, expected: Callable[[Machine], bool]) -> bool:
+    # ── comparing ──
+
+    def agree(self, expected: Expected) -> bool:
         """Whether the last views of all `expected` machines show exactly these alive, one ring."""
         alive = {m.member for m in self._ring.machines if expected(m)}
         rings = set()
-        for machine in self._ring.machines:
-            if not expected(machine):
-                continue
-            seen = self._said.get(machine.number)
-            if seen is None or seen.member != machine.member:
+        for machine in self._expected(expected):
+            seen = self._members.get(machine.number)
+            if not isinstance(seen, MembersSeen) or seen.member != machine.member:
                 return False
             if {m for m, (health, _) in seen.members.items() if health == "alive"} != alive:
                 return False
             rings.add(seen.ring_id)
         return len(rings) <= 1
 
-    def same_rumors(self, expected: Callable[[Machine], bool]) -> bool:
+    def same_rumors(self, expected: Expected) -> bool:
         """Whether all `expected` machines hold the same rumors."""
-        digests = {
-            seen.digest if (seen := self._rumors.get(m.number)) is not None else "nothing"
-            for m in self._ring.machines
-            if expected(m)
-        }
-        return len(digests) <= 1
+        held = (self._rumors.get(machine.number) for machine in self._expected(expected))
+        return len({seen.digest if isinstance(seen, RumorsSeen) else "" for seen in held}) <= 1
 
-    def _members(self, machine: Machine, waiting: set[int], envelope: Envelope) -> None:
-        waiting.discard(machine.number)
-        if isinstance(envelope.message, Members):
-            answer = envelope.message
-            views = {v.member.id: (v.health, v.member.incarnation) for v in answer.members}
-            seen = MembersSeen(
-                machine.number,
-                answer.me,
-                answer.ring_id,
-                dict(sorted(views.items())),
-                answer.settled,
-            )
-            if self._said.get(machine.number) != seen:
-                self._said[machine.number] = seen
-                self._ring.log.note(seen)
+    def same_census(self, expected: Expected) -> bool:
+        """Whether all `expected` machines find the same groups, with the services that are up."""
+        truth: dict[str, set[str]] = {}
+        for machine in self._expected(expected):
+            seen = self._services.get(machine.number)
+            if isinstance(seen, ServicesSeen):
+                for name, (stage, _) in seen.services.items():
+                    if stage == "up":
+                        truth.setdefault(f"{name}.default", set()).add(machine.member)
+        groups = {name: tuple(sorted(members)) for name, members in sorted(truth.items())}
+        found = (self._census.get(machine.number) for machine in self._expected(expected))
+        return all(isinstance(seen, CensusSeen) and seen.groups == groups for seen in found)
 
-    def _rumors_changed(self, machine: Machine, waiting: set[int], envelope: Envelope) -> None:
-        message = envelope.message
-        if isinstance(message, RumorsChanged) and message.complete:
+    # ── inside ──
+
+    def _up(self) -> Iterable[Machine]:
+        return [m for m in self._ring.machines if m.supervisor is not None and m.supervisor.is_up]
+
+    def _expected(self, expected: Expected) -> Iterable[Machine]:
+        return [machine for machine in self._ring.machines if expected(machine)]
+
+    def _ask(self, to: str, question: Message, take: Take, said: dict[int, Event]) -> None:
+        waiting: set[int] = set()
+        for machine in self._up():
+            assert machine.supervisor is not None
+            waiting.add(machine.number)
+            heard = partial(self._heard, machine, waiting, take, said)
+            machine.supervisor.world.call(to, question, heard)
+        self._ring.run_until(lambda: not waiting, PATIENCE_S)
+
+    def _heard(
+        self,
+        machine: Machine,
+        waiting: set[int],
+        take: Take,
+        said: dict[int, Event],
+        envelope: Envelope,
+    ) -> None:
+        seen = take(machine, envelope.message)
+        if seen is not None and machine.number in waiting and said.get(machine.number) != seen:
+            said[machine.number] = seen
+            self._ring.log.note(seen)
+        if seen is not None or envelope.answers:
             waiting.discard(machine.number)
-            rumors = sorted(message.rumors, key=lambda r: (r.kind, r.key, r.owner))
-            digest = hashlib.blake2b(_encode(rumors), digest_size=8).hexdigest()
-            seen = RumorsSeen(machine.number, len(rumors), digest)
-            if self._rumors.get(machine.number) != seen:
-                self._rumors[machine.number] = seen
-                self._ring.log.note(seen)
+
+
+def _members(machine: Machine, answer: Message) -> Event | None:
+    if not isinstance(answer, Members):
+        return None
+    views = {v.member.id: (str(v.health), v.member.incarnation) for v in answer.members}
+    ordered = dict(sorted(views.items()))
+    return MembersSeen(machine.number, answer.me, answer.ring_id, ordered, answer.settled)
+
+
+def _rumors(machine: Machine, answer: Message) -> Event | None:
+    if not isinstance(answer, RumorsChanged) or not answer.complete:
+        return None
+    rumors = sorted(answer.rumors, key=lambda r: (r.kind, r.key, r.owner))
+    digest = hashlib.blake2b(_encode(rumors), digest_size=8).hexdigest()
+    return RumorsSeen(machine.number, len(rumors), digest)
+
+
+def _services(machine: Machine, answer: Message) -> Event | None:
+    if not isinstance(answer, Services):
+        return None
+    seen = {s.spec.service: (str(s.stage), s.pid or 0) for s in answer.services}
+    return ServicesSeen(machine.number, machine.member, dict(sorted(seen.items())))
+
+
+def _census(machine: Machine, answer: Message) -> Event | None:
+    if not isinstance(answer, Census):
+        return None
+    groups = {
+        name: tuple(m.info.member for m in members if m.info.up)
+        for name, members in sorted(answer.groups.items())
+    }
+    return CensusSeen(machine.number, machine.member, {n: up for n, up in groups.items() if up})
 
 
 def _ignore(_envelope: Envelope) -> None:

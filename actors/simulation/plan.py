@@ -15,6 +15,7 @@ from typing import Final, Literal, TypeAlias, get_args
 from actors.simulation.fabric import LinkQuality
 from actors.simulation.lanes import Pace
 from actors.simulation.machine import Quartz
+from actors.simulation.processes import Behaviour
 from actors.simulation.scheduler import MICROSECOND, generator
 
 Kind: TypeAlias = Literal[
@@ -35,6 +36,8 @@ Kind: TypeAlias = Literal[
     "damage",  # power cut, and the file `detail` is torn when the machine comes back
     "wipe",  # power cut, and a new disk: another member on the old address
     "kill",  # the actor `detail` is killed
+    "command",  # somebody gives the command `detail`, "stop web1" say
+    "service",  # SIGKILL to the process of the service `detail`
     "publish",  # the member changes a fact of its own
     "depart",  # `machines` are departed by command given at `others`
     "garbage",  # frames that are no frames arrive
@@ -61,12 +64,13 @@ _WEIGHTS: Final[dict[Kind, int]] = {
     "damage": 1,
     "wipe": 1,
     "kill": 3,
+    "command": 4,
+    "service": 1,
     "publish": 4,
     "garbage": 1,
     "replay": 1,
 }
-# Whose work ends, and must be given back before the run may demand that all is well.
-LASTING: Final[frozenset[Kind]] = frozenset({"depart"})
+VERBS: Final = ("load", "unload", "stop", "start", "restart")
 FILES: Final = ("INCARNATION", "RING_ID", "ring.dat")
 ACTORS: Final = ("gossip", "gossip/snapshot", "census", "specs", "service", "depot", "control")
 
@@ -94,6 +98,20 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
+class Service:
+    """A service loaded on `machines` before anything goes wrong, and how its program behaves."""
+
+    name: str
+    machines: tuple[int, ...]
+    behaviour: Behaviour = field(default_factory=Behaviour)
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether it runs until it is told to end."""
+        return self.behaviour.runs_s == float("inf")
+
+
+@dataclass(frozen=True, slots=True)
 class Setup:
     """The ring before anything goes wrong.
 
@@ -109,6 +127,7 @@ class Setup:
     quality: LinkQuality = field(default_factory=LinkQuality)
     pace: Pace = field(default_factory=Pace)
     quartz: tuple[Quartz, ...] = ()
+    services: tuple[Service, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +161,10 @@ def draw_plan(seed: str, supervisors: int, faults_s: float) -> Plan:
     """The plan of a seed."""
     draw = generator(seed, "plan")
     setup = _draw_setup(draw, supervisors)
-    kinds = _draw_kinds(draw, supervisors)
+    kinds = _draw_kinds(draw, setup)
     # About one fault in four seconds on a small ring; twice that on the largest.
     count = int(faults_s / draw.uniform(2.0, 10.0) * (1 + log2(supervisors) / 8))
-    faults = [_draw_fault(draw, kinds, supervisors, faults_s) for _ in range(count if kinds else 0)]
+    faults = [_draw_fault(draw, kinds, setup, faults_s) for _ in range(count if kinds else 0)]
     faults.sort(key=lambda fault: fault.at_s)
     return Plan(setup, faults_s, tuple(_with_one_amnesia(faults)))
 
@@ -179,19 +198,43 @@ def _draw_setup(draw: random.Random, supervisors: int) -> Setup:
     )
     stagger_s = draw.choice((0.0, 0.05, 1.0)) if supervisors <= 20 else 0.02
     seeds = draw.choice((1, 2, min(3, supervisors)))
-    return Setup(supervisors, permanent, seeds, stagger_s, False, quality, pace, quartz)
+    services = tuple(_draw_service(draw, n, supervisors) for n in range(draw.choice((0, 1, 3))))
+    return Setup(supervisors, permanent, seeds, stagger_s, False, quality, pace, quartz, services)
 
 
-def _draw_kinds(draw: random.Random, supervisors: int) -> tuple[Kind, ...]:
+def _draw_service(draw: random.Random, number: int, supervisors: int) -> Service:
+    machines = draw.sample(range(supervisors), draw.randint(1, min(3, supervisors)))
+    behaviour = draw.choice(
+        (
+            Behaviour(),
+            Behaviour(),
+            Behaviour(stop_s=2.0),
+            Behaviour(deaf=True),
+            Behaviour(lingers=True),
+            Behaviour(runs_s=5.0, code=1, spread=0.9),
+            Behaviour(runs_s=0.05, code=1),
+            Behaviour(unrunnable="exec format error"),
+        )
+    )
+    return Service(f"web{number}", tuple(sorted(machines)), behaviour)
+
+
+def _draw_kinds(draw: random.Random, setup: Setup) -> tuple[Kind, ...]:
     """Each kind is in the swarm or not, by a coin; then they come by their weights."""
-    possible = [kind for kind in _WEIGHTS if supervisors > 1 or kind != "partition"]
+    possible = [
+        kind
+        for kind in _WEIGHTS
+        if (setup.supervisors > 1 or kind != "partition")
+        and (setup.services or kind not in ("command", "service"))
+    ]
     chosen = [kind for kind in possible if draw.random() < 0.5]
     return tuple(kind for kind in chosen for _ in range(_WEIGHTS[kind]))
 
 
 def _draw_fault(
-    draw: random.Random, kinds: tuple[Kind, ...], supervisors: int, faults_s: float
+    draw: random.Random, kinds: tuple[Kind, ...], setup: Setup, faults_s: float
 ) -> Fault:
+    supervisors = setup.supervisors
     what = draw.choice(kinds)
     at_s = round(draw.uniform(0, faults_s), 3)
     length_s = draw.choice((0.2, 1.0, 4.0, 15.0, 40.0)) * draw.uniform(0.5, 1.5)
@@ -202,8 +245,8 @@ def _draw_fault(
             size = draw.randint(1, max(1, supervisors // 2))
             return replace(fault, machines=tuple(sorted(draw.sample(range(supervisors), size))))
         case "hold" | "sever":
-            others = tuple(n for n in range(supervisors) if draw.random() < 0.3)
-            return replace(fault, machines=one, others=others or one)
+            others = tuple(n for n in range(supervisors) if n not in one and draw.random() < 0.3)
+            return replace(fault, machines=one, others=others)
         case "degrade":
             return replace(fault, machines=one, amount=draw.choice((0.05, 0.3, 0.8)))
         case "freeze":
@@ -217,6 +260,12 @@ def _draw_fault(
             return replace(fault, machines=one, detail=draw.choice(FILES))
         case "kill":
             return replace(fault, machines=one, detail=draw.choice(ACTORS), for_s=0.0)
+        case "command" | "service":
+            service = draw.choice(setup.services)
+            machine = draw.choice(service.machines)
+            verb = f"{draw.choice(VERBS)} " if what == "command" else ""
+            detail = f"{verb}{service.name}"
+            return replace(fault, machines=(machine,), detail=detail, for_s=0.0)
         case "crash" | "publish" | "garbage" | "replay":
             return replace(fault, machines=one, for_s=0.0)
         case _:

@@ -101,11 +101,27 @@ class ProcessTable:
     last_pid: int = 1000
     supervisor: int = 0  # the pid of the supervisor process, 0 for none
     reaper: Callable[[Process], None] | None = None
+    note: Callable[[Process, str], None] = lambda _process, _how: None  # says so in the log
 
     def next_pid(self) -> int:
         """A pid that was never given before."""
         self.last_pid += 1
         return self.last_pid
+
+    def power_off(self) -> None:
+        """Everything dies."""
+        for process in self.processes.values():
+            if process.leader:
+                self.note(process, "power")
+        self.processes.clear()
+
+    def kill(self, key: str) -> None:
+        """Somebody kills a process by hand."""
+        process = self.find(key)
+        if process is not None:
+            if process.ending is not None:
+                process.ending[CALL] = None
+            self.end(process, None, 9)
 
     def find(self, key: str) -> Process | None:
         """The live process under a key."""
@@ -118,6 +134,7 @@ class ProcessTable:
             process.leader = False
             process.code, process.signal = code, signal
             process.rest = process.behaviour.lingers and signal != 9
+            self.note(process, f"exit {code}" if signal is None else f"signal {signal}")
             if self.reaper is not None:
                 self.reaper(process)
 
@@ -280,6 +297,7 @@ class SimulatedLauncher:
         process = Process(start, pid, self.pid, now_s, behaviour, owner=start.owner)
         process.was_leader = start.leader_until_s > 0
         table.processes[pid] = process
+        table.note(process, "")
         self._input(Forked(start.key, pid, int(now_s * TICKS)))
         self._later(FORK_S, Executed(start.key, pid))
         if behaviour.runs_s != float("inf"):

@@ -22,12 +22,14 @@ from actors.simulation.plan import Plan, dissemination_s, draw_plan, reunion_s
 from actors.simulation.ring import Ring
 from actors.simulation.scenario import read_scenario
 from actors.simulation.supervisors import supervisor
+from actors.simulation.workload import Workload
 
 DEFAULT_SUPERVISORS: Final = 5
 DEFAULT_S: Final = 60.0
 LOOK_S: Final = 1.0  # between two looks at the ring while it should agree
 STEADY_S: Final = 5.0  # and so long it has to go on agreeing
 RESTAMP_S: Final = 70.0  # who had a clock ahead of all others stamps its facts anew within 60 s
+SETTLE_S: Final = 3.0  # for services to start
 START_S: Final = 3.0  # for processes to start
 
 Verdict = Literal["ok", "broken"]
@@ -120,16 +122,19 @@ class Run:
         setup = plan.setup
         self.plan = plan
         self.ring = Ring(seed, quality=setup.quality, pace=setup.pace, keyed=setup.keyed)
-        self.faults = Faults(self.ring)
+        self.workload = Workload(self.ring)
+        self.faults = Faults(self.ring, self.workload)
         self.observer = Observer(self.ring)
         self.formed_s = self.healed_s = -1.0
         ring = self.ring
         ring.fabric.remembers = any(f.what in ("garbage", "replay") for f in plan.faults)
         addresses = [ring.address(number) for number in range(setup.supervisors)]
         for number in range(setup.supervisors):
-            root = supervisor(tuple(addresses[: setup.seeds]), permanent=number < setup.permanent)
-            quartz = setup.quartz[number] if setup.quartz else Quartz()
-            ring.add(root, quartz)
+            seeds = tuple(addresses[: setup.seeds])
+            root = supervisor(seeds, permanent=number < setup.permanent, keyed=setup.keyed)
+            machine = ring.add(root, setup.quartz[number] if setup.quartz else Quartz())
+            for service in setup.services:
+                machine.behaviours[f"service:{service.name}"] = service.behaviour
 
     def all_phases(self) -> None:
         """The whole run."""
@@ -146,6 +151,10 @@ class Run:
             ring.run_for(setup.stagger_s)
         ring.run_for(START_S)
         self.formed_s = self._until_agreed(reunion_s(setup), steady_s=0.0)
+        for service in setup.services:
+            for number in service.machines:
+                self.workload.give(ring.machines[number], "load", service.name)
+        ring.run_for(SETTLE_S if setup.services else 0.0)
 
     def suffer(self) -> None:
         """The faults of the plan happen."""
@@ -162,14 +171,17 @@ class Run:
         ring.run_for(START_S)
         limit_s = reunion_s(setup) + 60.0
         self.healed_s = self._until_agreed(limit_s, steady_s=STEADY_S)
-        self.observer.look_at_rumors()
-        waited_s = 0.0
+        began_s = ring.scheduler.now_s
         patience_s = max(RESTAMP_S, 2 * dissemination_s(setup.supervisors))
-        while not self.observer.same_rumors(is_expected) and waited_s < patience_s:
+        while not self._is_settled() and ring.scheduler.now_s - began_s < patience_s:
             ring.run_for(LOOK_S)
-            waited_s += LOOK_S
-            self.observer.look_at_rumors()
         ring.log.note(PhaseBegan("end"))
+
+    def _is_settled(self) -> bool:
+        observer = self.observer
+        observer.look_at_rumors()
+        observer.look_at_services()
+        return observer.same_rumors(is_expected) and observer.same_census(is_expected)
 
     def _until_agreed(self, limit_s: float, steady_s: float) -> float:
         """Look until all agree, and go on agreeing; seconds that took, -1 if they do not."""

@@ -15,10 +15,17 @@ def publish(node: Any, key: str, *, up: bool = True, gone: bool = False, pad: in
     node.hear(PublishRumor("service", key, None if gone else info, gone))
 
 
+def find(node: Any, key: str) -> Any:
+    """The one rumor of that key a member holds, or None."""
+    found = [one for one in node.ring.core.rumors.held.values() if one.head.key == key]
+    assert len(found) <= 1
+    return found[0] if found else None
+
+
 def holds(world: Any, key: str, *, up: bool | None = True) -> bool:
     """Whether all running members hold the rumor; `up` None: its tombstone."""
     for node in world.up():
-        held = node.ring.core.rumors.get("service", key)
+        held = find(node, key)
         if held is None:
             return False
         rumor = held.rumor()
@@ -165,19 +172,19 @@ def test_a_withdrawn_rumor_is_forgotten_and_old_data_does_not_revive_it(ring_wor
     old = world.nodes[3]
     publish(world.nodes[1], "a")
     world.run(6_000, lambda: holds(world, "a"))
-    data = world.nodes[0].ring.core.rumors.get("service", "a").data
+    data = find(world.nodes[0], "a").data
     world.run(3_000)
     old.kill()
     publish(world.nodes[1], "a", gone=True)
     world.run(6_000, lambda: holds(world, "a", up=None))
     world.run(KEEP_S + 200)
-    assert all(node.ring.core.rumors.get("service", "a") is None for node in world.up())
+    assert all(find(node, "a") is None for node in world.up())
     assert world.equal()
     old.start()
     world.run(30_000, world.all_alive)
     world.nodes[0].hear(News((), (data,)), f"{world.nodes[2].member}/gossip")
     world.run(30_000, world.equal)
-    assert all(node.ring.core.rumors.get("service", "a") is None for node in world.up())
+    assert all(find(node, "a") is None for node in world.up())
 
 
 def test_owners_renew_their_stamps_so_that_newcomers_believe_them(ring_world: Any) -> None:
@@ -196,7 +203,7 @@ def test_a_rumor_from_the_future_is_not_taken(ring_world: Any) -> None:
     world.skew[world.nodes[2].member] = 3_600.0
     publish(world.nodes[2], "a")
     world.run(10)
-    assert world.nodes[0].ring.core.rumors.get("service", "a") is None
+    assert find(world.nodes[0], "a") is None
     world.sent.clear()
     world.run(120)
     assert world.sent["SyncBuckets"] <= 40  # the hopeless exchange is not tried each second
@@ -236,3 +243,30 @@ def test_subscribers_hear_everything_once_the_ring_is_settled_and_then_changes(
     (change,) = [m for _, m in node.told if isinstance(m, RumorsChanged)]
     assert not change.complete
     assert [rumor.key for rumor in change.rumors] == ["b"]
+
+
+def test_members_of_one_group_publish_under_one_key_each_its_own(ring_world: Any) -> None:
+    world = ring_world(14)
+    world.ring(3)
+    for node in world.nodes:
+        publish(node, "redis.default")
+    world.run(10, world.equal)
+    assert {len(node.ring.core.rumors) for node in world.nodes} == {3}
+    publish(world.nodes[1], "redis.default", gone=True)
+    world.run(10, world.equal)
+    gone = {
+        held.head.owner for held in world.nodes[0].ring.core.rumors.held.values() if held.head.gone
+    }
+    assert gone == {world.nodes[1].member}
+
+
+def test_a_fact_of_a_whole_group_exists_once_whoever_publishes_it(ring_world: Any) -> None:
+    world = ring_world(15)
+    world.ring(3)
+    for node in world.nodes:
+        info = ServiceInfo(node.member, "redis.default", "core/redis/7")
+        node.hear(PublishRumor("config", "redis.default", info))
+        world.run(10, world.equal)
+    (held,) = world.nodes[0].ring.core.rumors.held.values()
+    assert held.head.owner == world.nodes[2].member
+    assert held.head.incarnation == 3

@@ -1,0 +1,211 @@
+"""What must hold of services: no healthy process dies by our hand, no accepted command is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from actors.messages.runtime import StateFileDamaged
+from actors.messages.simulation import (
+    CensusSeen,
+    CommandAnswered,
+    CommandGiven,
+    FaultBegan,
+    ProcessGone,
+    ProcessRan,
+    ServicesSeen,
+)
+from actors.simulation.plan import Plan, Service
+from actors.simulation.story import Story
+
+PREFIX: Final = "service:"
+PATIENCE_S: Final = (
+    40.0  # a stop may take a deaf process its whole timeout, and a start its backoff
+)
+# Whose machine or launcher ends with the services on it.
+ENDS: Final = ("power", "wipe", "damage", "stop", "depart")
+# What a machine may forget that lost its disk, or on whose disk nothing could be written.
+FORGETS: Final = ("wipe", "damage", "tear", "disk")
+
+Verdicts: TypeAlias = Iterator[str | None]
+
+
+@dataclass(slots=True)
+class _Wish:
+    """The last command about a service on a machine: what is wanted, and whether that is sure."""
+
+    verb: str
+    at_s: float
+    answered: bool = False
+
+
+def _services(plan: Plan) -> dict[tuple[int, str], Service]:
+    return {(m, s.name): s for s in plan.setup.services for m in s.machines}
+
+
+def healthy_processes_survive(story: Story, plan: Plan) -> Verdicts:
+    """A steady service process ends by a command, a kill by hand, or with its machine alone.
+
+    Killing actors, supervisors and launchers is no reason for it.
+    """
+    steady = {key for key, service in _services(plan).items() if service.is_steady}
+    reasons: dict[int, float] = {}  # machine → when everything on it was told to end
+    commands: dict[tuple[int, str], float] = {}
+    for logged in story.events:
+        match logged.event:
+            case FaultBegan(what, machines, detail=detail):
+                for machine in machines:
+                    if what in ENDS:
+                        reasons[machine] = logged.at_s
+                    elif what == "service":
+                        commands[machine, detail] = logged.at_s
+            case CommandGiven(machine=machine, verb=verb, service=service):
+                if verb != "start":
+                    commands[machine, service] = logged.at_s
+            case ProcessGone(machine, key, pid, how) if key.startswith(PREFIX):
+                name = key.removeprefix(PREFIX)
+                if (machine, name) not in steady:
+                    continue
+                since_s = max(
+                    reasons.get(machine, -PATIENCE_S), commands.get((machine, name), -PATIENCE_S)
+                )
+                explained = logged.at_s - since_s < PATIENCE_S or _overlaps(
+                    story, machine, ("stop", "depart"), since_s
+                )
+                text = f"{key} (pid {pid}) on machine {machine} ended at {logged.at_s:.3f} s: {how}"
+                yield None if explained else text
+
+
+def one_process_a_service(story: Story, plan: Plan) -> Verdicts:
+    """No service ever has two processes on a machine."""
+    del plan
+    alive: dict[tuple[int, str], int] = {}
+    for logged in story.events:
+        match logged.event:
+            case ProcessRan(machine, key, pid) if key.startswith(PREFIX):
+                other = alive.get((machine, key))
+                alive[machine, key] = pid
+                yield None if other is None else f"{key} on machine {machine}: pids {other}, {pid}"
+            case ProcessGone(machine, key, pid) if alive.get((machine, key)) == pid:
+                del alive[machine, key]
+            case _:
+                pass
+
+
+def accepted_commands_hold(story: Story, plan: Plan) -> Verdicts:
+    """At the end each service is as the last command about it wanted, if that was accepted."""
+    if "end" not in story.phases:
+        return
+    services = _services(plan)
+    wishes, last = _wishes(story)
+    forgetful = _forgetful(story)
+    up = {life.machine for life in story.up_at_end()}
+    for (machine, name), wish in sorted(wishes.items()):
+        seen = last.get(machine)
+        uncertain = not wish.answered or machine in forgetful or machine not in up
+        if uncertain or story.phases["end"] - wish.at_s < PATIENCE_S:
+            continue
+        if seen is None:
+            yield f"machine {machine} does not tell its services"
+            continue
+        stage, pid = seen.services.get(name, ("gone", 0))
+        service = services.get((machine, name))
+        fine = _fulfills(wish.verb, stage, service) and (stage != "up" or pid > 0)
+        text = f"{name} on machine {machine} is {stage} (pid {pid})"
+        yield None if fine else f"{text} after {wish.verb!r} was accepted"
+
+
+def _fulfills(verb: str, stage: str, service: Service | None) -> bool:
+    match verb:
+        case "unload":
+            return stage == "gone"
+        case "stop":
+            return stage == "down"
+        case _ if service is not None and service.is_steady and not service.behaviour.unrunnable:
+            return stage == "up"
+        case _:
+            return stage not in ("gone", "down")
+
+
+def _wishes(story: Story) -> tuple[dict[tuple[int, str], _Wish], dict[int, ServicesSeen]]:
+    """The last commands, and what was seen last; `restart` changes what is wanted of nothing."""
+    given: dict[int, tuple[tuple[int, str], _Wish]] = {}
+    wishes: dict[tuple[int, str], _Wish] = {}
+    last: dict[int, ServicesSeen] = {}
+    for logged in story.events:
+        match logged.event:
+            case CommandGiven(number, machine, _, verb, service):
+                given[number] = (machine, service), _Wish(verb, logged.at_s)
+                known = wishes.get((machine, service))
+                if known is not None:
+                    known.answered = False  # until this one is answered, nothing is sure
+            case CommandAnswered(number, outcome):
+                key, wish = given[number]
+                before = wishes.get(key)
+                if outcome == "accepted" and wish.verb != "restart":
+                    wish.answered = True
+                    wishes[key] = wish
+                elif outcome != "unknown" and before is not None:
+                    before.answered = True  # refused, or a restart: all is as before
+            case ServicesSeen(machine) as seen:
+                last[machine] = seen
+            case _:
+                pass
+    return wishes, last
+
+
+def _forgetful(story: Story) -> set[int]:
+    machines = {m for t in story.troubles if t.what in FORGETS for m in t.fault.machines}
+    for logged in story.events:
+        if isinstance(logged.event, StateFileDamaged):
+            machines.add(logged.machine)
+    return machines
+
+
+def the_census_is_true(story: Story, plan: Plan) -> Verdicts:
+    """20, 46: at the end every census lists exactly the services that are up, everywhere alike."""
+    if "end" not in story.phases or plan.setup.quality.loss > 0.1:
+        return
+    services: dict[int, ServicesSeen] = {}
+    found: dict[int, CensusSeen] = {}
+    for logged in story.events:
+        match logged.event:
+            case ServicesSeen(machine) as seen:
+                services[machine] = seen
+            case CensusSeen(machine) as census:
+                found[machine] = census
+            case _:
+                pass
+    up = story.up_at_end()
+    if any(life.machine not in services for life in up):
+        yield "a machine does not tell its services"
+        return
+    truth: dict[str, set[str]] = {}
+    wavering: set[str] = set()  # a crash loop is up and down all the time
+    for service in plan.setup.services:
+        if not service.is_steady:
+            wavering.add(f"{service.name}.default")
+    for life in up:
+        for name, (stage, _) in services[life.machine].services.items():
+            if stage == "up":
+                truth.setdefault(f"{name}.default", set()).add(life.member)
+    for life in up:
+        known = found.get(life.machine)
+        if known is None:
+            yield f"machine {life.machine} has no census"
+            continue
+        wrong = [
+            name
+            for name in sorted({*truth, *known.groups} - wavering)
+            if set(known.groups.get(name, ())) != truth.get(name, set())
+        ]
+        yield f"machine {life.machine} is wrong about {', '.join(wrong)}" if wrong else None
+
+
+def _overlaps(story: Story, machine: int, kinds: tuple[str, ...], since_s: float) -> bool:
+    return any(
+        t.what in kinds and t.touches(machine) and t.ended_s >= since_s
+        for t in story.troubles
+        if t.began_s <= since_s
+    )
