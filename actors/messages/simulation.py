@@ -102,7 +102,10 @@ class CommandGiven(Event, frozen=True):
 
 
 class CommandAnswered(Event, frozen=True):
-    """A command was answered: `accepted`, `refused`, or `unknown` (it may have happened)."""
+    """A command was answered: `accepted`, `unchanged` (it was so already), `refused`, or `unknown`.
+
+    What is unknown may have happened.
+    """
 
     number: int
     outcome: str

@@ -147,7 +147,7 @@ def _wishes(story: Story) -> tuple[dict[tuple[int, str], _Wish], dict[int, Servi
                     wish.answered = True
                     wishes[key] = wish
                 elif outcome != "unknown" and before is not None:
-                    before.answered = True  # refused, or a restart: all is as before
+                    before.answered = True  # refused, unchanged, or a restart: all is as before
             case ServicesSeen(machine) as seen:
                 last[machine] = seen
             case _:

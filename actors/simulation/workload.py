@@ -50,8 +50,9 @@ class Workload:
 
     def _heard(self, number: int, envelope: Envelope) -> None:
         match envelope.message:
-            case Accepted(text, event_id):
-                self._ring.log.note(CommandAnswered(number, "accepted", text, event_id))
+            case Accepted(text, event_id, unchanged=unchanged):
+                outcome = "unchanged" if unchanged else "accepted"
+                self._ring.log.note(CommandAnswered(number, outcome, text, event_id))
             case CallFailed(kind, text, code):
                 outcome = "refused" if kind == "Refused" else "unknown"
                 self._ring.log.note(CommandAnswered(number, outcome, f"{code}: {text}"))
