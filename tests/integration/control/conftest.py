@@ -229,6 +229,10 @@ class Counter:
     def exit(self, code):
         os._exit(code)
 
+    def exit_after(self, path, code):
+        self.wait_for(path)
+        os._exit(code)
+
     def kill(self):
         os.kill(os.getpid(), signal.SIGKILL)
 
