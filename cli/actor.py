@@ -39,8 +39,8 @@ _MEMBER = re.compile(r"[0-9a-f]{4,32}")  # no path of an actor begins with such 
 def actor() -> None:
     """List, inspect, trace and kill actors.
 
-    NAME is an actor's path, as `gossip` or `service/redis`; with a member id, or the beginning of
-    one, before it an actor elsewhere in the ring: `a1b2c3d4/service/redis`.
+    NAME is an actor's path, as `gossip` or `service/redis`. One elsewhere in the ring is reached by
+    --member, or by (the beginning of) a member's id before its path: `a1b2c3d4/service/redis`.
     """
 
 
@@ -118,10 +118,11 @@ def summary(*, asked: Session, member: str, as_json: bool) -> None:
 @click.command()
 @click.argument("name")
 @asks
+@member_option
 @json_option
-def inspect(name: str, *, asked: Session, as_json: bool) -> None:
+def inspect(name: str, *, asked: Session, member: str, as_json: bool) -> None:
     """Show everything known about one actor."""
-    asked, path = _addressed(asked, name)
+    asked, path = _addressed(asked.through(member), name)
     found = asked.ask(InspectActor(path), ActorList).actors
     if not found:
         raise Failure(f"No actor {name}", "`hab actor list` shows which there are.")
@@ -138,13 +139,14 @@ def inspect(name: str, *, asked: Session, as_json: bool) -> None:
 @click.argument("name")
 @click.option("--no-restart", is_flag=True, help="For good. The supervisor's own actors refuse it.")
 @asks
+@member_option
 @json_option
-def kill(name: str, *, no_restart: bool, asked: Session, as_json: bool) -> None:
+def kill(name: str, *, no_restart: bool, asked: Session, member: str, as_json: bool) -> None:
     """Kill an actor before its next message; its supervisor decides what follows.
 
     Services go on: their processes belong to the launcher, not to actors.
     """
-    asked, path = _addressed(asked, name)
+    asked, path = _addressed(asked.through(member), name)
     done = asked.ask(KillActor(path, no_restart), Ok)
     _tell(done, f"{name} was killed", "actor.kill", as_json=as_json)
 
@@ -161,13 +163,16 @@ def kill(name: str, *, no_restart: bool, asked: Session, as_json: bool) -> None:
     help="Stop by itself after this long.  [default: 10m]",
 )
 @asks
+@member_option
 @json_option
-def trace(glob: str, *, off: bool, for_s: float, asked: Session, as_json: bool) -> None:
+def trace(
+    glob: str, *, off: bool, for_s: float, asked: Session, member: str, as_json: bool
+) -> None:
     """Write an event for each message that actors matching GLOB handle.
 
     See them with `hab events -f --kind MessageHandled`.
     """
-    asked, path = _addressed(asked, glob)
+    asked, path = _addressed(asked.through(member), glob)
     done = asked.ask(TraceActor(path, on=not off, for_s=for_s), Ok)
     said = f"{glob} is no longer traced" if off else f"{glob} is traced for {for_s:g} s"
     _tell(done, said, "actor.trace", as_json=as_json)

@@ -30,7 +30,7 @@ class NoSupervisor(Failure):
 class Session:
     """Requests to the supervisor at `place`, or through it to another `member` of its ring.
 
-    `member` is a member id or an unambiguous prefix of one.
+    `member` is a member's name, its id or an unambiguous prefix of it.
     """
 
     def __init__(self, place: Place, member: str = "") -> None:
@@ -132,7 +132,7 @@ def asks(command: Callable[..., Any]) -> Callable[..., Any]:
 member_option = click.option(
     "--member",
     default="",
-    metavar="ID",
-    help="Another member of the ring, by its id or the beginning of it.",
+    metavar="MEMBER",
+    help="Another member of the ring, by its name or the beginning of its id.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON with a schema.")

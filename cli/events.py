@@ -24,7 +24,10 @@ LAST = 100  # a screen or two
 @click.option("--actor", default="*", metavar="GLOB", help="Of actors whose path matches.")
 @click.option("--kind", default="*", metavar="GLOB", help="Of kinds that match, as Service*.")
 @click.option(
-    "--member", default="*", metavar="ID", help="Of the member with this id, or beginning of it."
+    "--member",
+    default="*",
+    metavar="MEMBER",
+    help="Of the member with this name, or this beginning of its id.",
 )
 @click.option(
     "--since", metavar="TIME", help="Not older than: 5m (ago), 2026-11-22T11:00 or Unix seconds."
@@ -127,7 +130,7 @@ def _query(
     return QueryEvents(
         actor=actor,
         kind=kind,
-        member=member if "*" in member else f"{member}*",
+        member=member,
         since=since_s,
         until=until_s,
         last=last,

@@ -213,21 +213,27 @@ def _end(asked: Session, how: Any) -> None:
 
 
 @click.command()
-@click.argument("member_id")
+@click.argument("member")
 @click.option("--force", is_flag=True, help="Although other members still hear it.")
 @asks
 @json_option
-def depart(member_id: str, *, force: bool, asked: Session, as_json: bool) -> None:
-    """Remove a member from the ring for good; MEMBER_ID, or an unambiguous beginning of it.
+def depart(member: str, *, force: bool, asked: Session, as_json: bool) -> None:
+    """Remove a member from the ring for good: MEMBER is its name or the beginning of its id.
 
     A member that is alive stops its services and ends. One that is gone gives up its seats. It
     cannot come back under its id.
     """
-    members = [view.member.id for view in asked.ask(QueryMembers(), Members).members]
-    found = [one for one in members if one.startswith(member_id.lower())]
+    views = asked.ask(QueryMembers(), Members).members
+    found = [
+        view.member.id
+        for view in views
+        if view.member.id.startswith(member.lower())
+        or (view.member.name == member and view.health != "departed")
+    ]
     if len(found) != 1:
-        known = "Several members have ids beginning" if found else "No member has an id beginning"
-        raise Failure(f"{known} with {member_id}.", "`hab ring members --full` lists them.")
+        known = "Several members have" if found else "No member has"
+        text = f"{known} the name or an id beginning with {member}."
+        raise Failure(text, "`hab ring members --full` lists them.")
     say(f"Permanently marking {found[0]} as departed")
     done = asked.ask(DepartMember(found[0], force), Ok)
     if as_json:

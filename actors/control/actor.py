@@ -7,6 +7,7 @@ from typing import ClassVar
 from actors.control import records
 from actors.control.admission import Admitted, Ring, admit, follows
 from actors.control.hosting import PORT, UserActorTable, path_of
+from actors.control.members import fitting
 from actors.control.process import HostOptions, end_in_words, key_of, start_process
 from actors.effects import (
     After,
@@ -87,8 +88,9 @@ class ControlActor(Actor):
                 to = self._following.pop(call, "events")
                 return [Send(to, message)]
             case SessionEnded(members=members):
-                prefixes = {m for m in self._ring.members if any(m.startswith(p) for p in members)}
-                remote = [join_address(member, "host") for member in sorted(prefixes)]
+                ring = self._ring
+                asked = {m for w in members for m in fitting(w, ring.me, ring.members, ring.names)}
+                remote = [join_address(m, "host") for m in sorted(asked - {ring.me})]
                 owner = join_address(self.context.member, message.session)
                 ended = SessionEnded(owner)
                 return [Send(to, ended) for to in ("host", *remote)]
@@ -96,7 +98,12 @@ class ControlActor(Actor):
                 return [Send(PORT, message, self.envelope.ticket)]
             case MembersChanged(members):
                 ids = frozenset(view.member.id for view in members)
-                self._ring = Ring(self._ring.me, ids, self._ring.keyed)
+                names = {
+                    view.member.id: view.member.name
+                    for view in members
+                    if view.health in ("alive", "suspect")
+                }
+                self._ring = Ring(self._ring.me, ids, self._ring.keyed, names)
                 return []
             case Resubscribe():
                 return self._subscribe()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
@@ -20,11 +21,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Ring:
-    """What admission knows of the ring. `keyed`: it has a ring key, so members obey one another."""
+    """What admission knows of the ring. `keyed`: it has a ring key, so members obey one another.
+
+    `names` are those of members that are there now: a name may be given again.
+    """
 
     me: MemberId
     members: frozenset[MemberId] = frozenset()
     keyed: bool = False
+    names: Mapping[MemberId, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,7 @@ def admit(request: Request, ring: Ring, random: Random) -> Verdict:
         return CallFailed("Refused", f"{name} is nothing one can ask a supervisor for", "unknown")
     member = ring.me
     if request.member:
-        resolved = resolve(request.member, ring.me, ring.members)
+        resolved = resolve(request.member, ring.me, ring.members, ring.names)
         if isinstance(resolved, Unresolved):
             return CallFailed("Refused", resolved.text, resolved.code)
         member = resolved

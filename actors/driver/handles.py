@@ -88,7 +88,7 @@ class ActorHandle:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How an actor is started. `node`: id of a member, or its beginning; empty: the one asked."""
+    """How an actor is started, and where: `node` is a member; empty: the one asked."""
 
     name: str = ""
     node: str = ""
@@ -126,6 +126,7 @@ class ActorClass:
     ) -> ActorClass:
         """The same class, to be started otherwise.
 
+        `node` is a member's name, or the beginning of its id: where it is to live.
         `name` makes it known to `get_actor`; with `get_if_exists` the one of that name is taken
         if there is one. `lifetime="detached"`: it outlives the program that made it.
         `max_restarts`: how often it is started again after its process died; -1 for always.

@@ -17,8 +17,9 @@ from actors.messages.runtime import ActorInfo, ActorList, InspectActor, KillActo
 
 
 def get_actor(name: str, node: str = "") -> ActorHandle:
-    """A handle for the actor `name` at `node` (a member id or its beginning; empty: the one asked).
+    """A handle for the actor `name` at `node`.
 
+    `node` is a member's name or the beginning of its id; empty: the one asked.
     `name` is what `.options(name=…)` gave, a path such as `service/redis.default`, or
     `<member>/<path>`. The supervisor's own actors can be inspected and killed, not called.
     Raises ActorNameError (also a ValueError) where there is none.

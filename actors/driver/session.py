@@ -11,11 +11,13 @@ from typing import Any, Final
 
 from actors.driver.connection import Connection
 from actors.errors import HostError, UsageError
+from actors.node.layout import DEFAULT_CTL, DEFAULT_NAME, StateLayout
 
 # Set by an actor host for the program inside it.
 ADDRESS: Final = "HAB_ACTOR_ADDRESS"
 SECRET_FILE: Final = "HAB_ACTOR_SECRET_FILE"  # noqa: S105 - the name of a variable
 IMPORTING: Final = "HAB_ACTOR_IMPORTING"
+AUTO: Final = "auto"
 
 _lock = threading.RLock()
 _connection: Connection | None = None
@@ -26,9 +28,11 @@ def init(
 ) -> None:
     """Connect to the control gateway at `address` (`HOST:PORT` or a socket's path).
 
-    With no address: inside an actor, to the node it lives on; else a node of its own is started in
-    this process, with its actors as child processes. `secret` is the gateway's control secret; not
-    given, it is `HAB_CTL_SECRET`, or read from the `CTL_SECRET` of a supervisor on this machine.
+    `"auto"` is the supervisor of this machine: at `HAB_LISTEN_CTL`, else the one called
+    `HAB_OVERRIDE_NAME` at its socket, else at 127.0.0.1:9632; inside an actor, the one it lives on.
+    With no address: inside an actor the same; else a node of its own is started in this process,
+    with its actors as child processes. `secret` is the gateway's control secret; not given, it is
+    `HAB_CTL_SECRET`, or read from the `CTL_SECRET` of a supervisor on this machine.
     Raises NoSupervisorError, SecretRefusedError, UsageError where already connected.
     """
     global _connection  # noqa: PLW0603 - one program, one connection, as in Ray
@@ -85,8 +89,10 @@ def _connect(address: str | None, secret: str | None, timeout_s: float) -> Conne
             'put that under `if __name__ == "__main__":`'
         )
     atexit.register(shutdown)
-    if address is None and (inside := os.environ.get(ADDRESS)):
+    if address in (None, AUTO) and (inside := os.environ.get(ADDRESS)):
         address, secret = inside, secret or _read(Path(os.environ[SECRET_FILE]))
+    if address == AUTO:
+        address = local_address()
     if address is None:
         from actors.driver.embedded import EmbeddedNode
 
@@ -96,26 +102,35 @@ def _connect(address: str | None, secret: str | None, timeout_s: float) -> Conne
     return GatewayConnection(address, secret or find_secret(address), timeout_s)
 
 
+def local_address() -> str:
+    """The control gateway of this machine's supervisor, as the environment names it."""
+    if address := os.environ.get("HAB_LISTEN_CTL"):
+        return address
+    layout = _layout()
+    return DEFAULT_CTL if layout.name == DEFAULT_NAME else str(layout.control_socket)
+
+
 def find_secret(address: str) -> str:
     """The control secret for a gateway. Raises UsageError naming every place looked at."""
     if secret := os.environ.get("HAB_CTL_SECRET", "").strip():
         return secret
-    path = Path(address).parent if "/" in address else _root() / "sup" / "default"
+    beside = Path(address).parent / "CTL_SECRET"
     try:
-        return _read(path / "CTL_SECRET")
+        return _read(beside if "/" in address else _layout().secret)
     except HostError as error:
         raise UsageError(
             f"no control secret for {address}: HAB_CTL_SECRET is not set, and {error}"
         ) from error
 
 
-def _root() -> Path:
-    """Root of all state of the supervisors of this machine, as the command line finds it."""
+def _layout() -> StateLayout:
+    """State of the supervisor of this machine, as the command line finds it."""
+    name = os.environ.get("HAB_OVERRIDE_NAME") or DEFAULT_NAME
     if root := os.environ.get("HAB_ROOT"):
-        return Path(root)
+        return StateLayout(Path(root), name)
     if root := os.environ.get("FS_ROOT"):
-        return Path(root) / "hab"
-    return Path("/hab") if os.geteuid() == 0 else Path.home() / ".hab"
+        return StateLayout(Path(root) / "hab", name)
+    return StateLayout(Path("/hab") if os.geteuid() == 0 else Path.home() / ".hab", name)
 
 
 def _read(path: Path) -> str:

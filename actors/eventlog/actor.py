@@ -14,7 +14,7 @@ from actors.messages.base import MemberId, Message, join_address, split_address
 from actors.messages.control import RequestEnded
 from actors.messages.envelope import Ticket
 from actors.messages.events import EventPage, QueryEvents
-from actors.messages.ring import MembersChanged, Subscribe
+from actors.messages.ring import MemberHealth, MembersChanged, MemberView, Subscribe
 from actors.messages.runtime import CallFailed
 from actors.runtime.actor import Actor, Context
 
@@ -65,8 +65,9 @@ class EventsActor(Actor):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self._alive: frozenset[MemberId] | None = None  # None until gossip has told us
-        self._dead: frozenset[MemberId] = frozenset()
+        # Members by id, with their names; None until gossip has told us.
+        self._alive: dict[MemberId, str] | None = None
+        self._dead: dict[MemberId, str] = {}
         self._gathers: dict[int, tuple[Gather, Ticket]] = {}
         self._early: list[tuple[QueryEvents, Ticket]] = []
         self._followers = Followers(context.member)
@@ -86,9 +87,8 @@ class EventsActor(Actor):
             case CallFailed():
                 return self._answered(None)
             case MembersChanged(views):
-                alive = {v.member.id for v in views if v.health in ("alive", "suspect")}
-                self._dead = frozenset(v.member.id for v in views if v.health == "confirmed")
-                self._alive = frozenset(alive)
+                self._alive = _named(views, ("alive", "suspect"))
+                self._dead = _named(views, ("confirmed",))
                 self._followers.members(self._alive, self.context.now())
                 early, self._early = self._early, []
                 return [effect for query, ticket in early for effect in self._ring(query, ticket)]
@@ -129,9 +129,12 @@ class EventsActor(Actor):
 
     def _ring(self, query: QueryEvents, ticket: Ticket) -> list[Effect]:
         me = self.context.member
-        asked = chosen(self._alive or (), query, me)
+        asked = chosen(self._alive or {}, query, me)
         absent = chosen(self._dead, query, me) - {me}
         unknown = frozenset() if self._alive is not None else frozenset({"*"})
+        if not asked | absent | unknown:
+            text = f"no member of the ring has the name or an id beginning with {query.member}"
+            return [Reply(CallFailed("Refused", text, "no-member"), ticket)]
         self._numbers += 1
         number = self._numbers
         self._gathers[number] = (Gather(query, asked, absent | unknown), ticket)
@@ -155,7 +158,7 @@ class EventsActor(Actor):
 
     def _follow(self, query: QueryEvents, ticket: Ticket) -> list[Effect]:
         was_idle = len(self._followers) == 0
-        gone = self._followers.add(ticket, query, self._alive or (), self.context.now())
+        gone = self._followers.add(ticket, query, self._alive or {}, self.context.now())
         text = "too many follow this log; the oldest gave way"
         effects: list[Effect] = [
             Reply(CallFailed("Refused", text, "too-many-followers"), each) for each in gone
@@ -209,3 +212,7 @@ class EventsActor(Actor):
 
     def _log_of(self, member: MemberId) -> str:
         return LOG if member == self.context.member else join_address(member, "events")
+
+
+def _named(views: tuple[MemberView, ...], health: tuple[MemberHealth, ...]) -> dict[MemberId, str]:
+    return {view.member.id: view.member.name for view in views if view.health in health}

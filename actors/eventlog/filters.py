@@ -43,9 +43,10 @@ def matches(glob: str, text: str, *, ignore_case: bool = False) -> bool:
     return _compiled(glob, ignore_case=ignore_case).match(text) is not None
 
 
-def means_member(glob: str, member: MemberId) -> bool:
-    """Whether a member is meant; without wildcards the beginning of its id is enough."""
-    return matches(glob if _MAGIC.search(glob) else f"{glob}*", member, ignore_case=True)
+def means_member(glob: str, member: MemberId, name: str = "") -> bool:
+    """Whether a member is meant, by its name or its id; the beginning of an id is enough."""
+    by_id = glob if _MAGIC.search(glob) else f"{glob}*"
+    return matches(by_id, member, ignore_case=True) or bool(name and matches(glob, name))
 
 
 def means_ring(query: QueryEvents) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from actors.eventlog.filters import MAX_LIMIT, fitting
@@ -49,7 +49,7 @@ class Followers:
         return len(self._followers)
 
     def add(
-        self, ticket: Ticket, query: QueryEvents, alive: Iterable[MemberId], now: float
+        self, ticket: Ticket, query: QueryEvents, alive: Mapping[MemberId, str], now: float
     ) -> list[Ticket]:
         """Take a follower; whoever had to give way for it is returned.
 
@@ -75,8 +75,8 @@ class Followers:
             if follower.ticket.call == call and _speaks_for(sender, follower.ticket.address):
                 self.end(follower.ticket)
 
-    def members(self, alive: frozenset[MemberId], now: float) -> None:
-        """The members one may ask now; followers on members that are gone are forgotten."""
+    def members(self, alive: Mapping[MemberId, str], now: float) -> None:
+        """The members (id → name) one may ask now; followers on those gone are forgotten."""
         for follower in list(self._followers.values()):
             home = split_address(follower.ticket.address)[0]
             if home is not None and home != self._me and home not in alive:

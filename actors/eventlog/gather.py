@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from actors.eventlog.filters import limit_of, means_member, means_ring
@@ -55,8 +55,10 @@ def of_member(query: QueryEvents) -> QueryEvents:
     )
 
 
-def chosen(members: Iterable[MemberId], query: QueryEvents, me: MemberId) -> frozenset[MemberId]:
-    """Which of the members (and oneself) the query is about."""
+def chosen(
+    members: Mapping[MemberId, str], query: QueryEvents, me: MemberId
+) -> frozenset[MemberId]:
+    """Which of the members (id → name), and oneself, the query is about."""
     if not means_ring(query):
         return frozenset({me})
-    return frozenset(m for m in {me, *members} if means_member(query.member, m))
+    return frozenset(m for m in {me, *members} if means_member(query.member, m, members.get(m, "")))

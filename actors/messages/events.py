@@ -26,8 +26,9 @@ class EventRecord(msgspec.Struct, frozen=True, omit_defaults=True):
 class QueryEvents(Message, frozen=True):
     """Asks for events, oldest first; answered by `EventPage`.
 
-    `actor`, `kind` (whatever its case) and `member` (its beginning is enough) are globs; `since`
-    and `until` Unix seconds, 0 for open. `last` asks for the newest so many; `limit` bounds a page.
+    `actor`, `kind` (whatever its case) and `member` (its name, or the beginning of its id) are
+    globs; `since` and `until` Unix seconds, 0 for open. `last` asks for the newest so many; `limit`
+    bounds a page.
     To go on behind an event give its id as `after` and its `hlc` as `after_hlc` (the id alone is
     enough for the member it belongs to). `ring` merges all members by HLC, and so does a `member`;
     `follow` keeps answering as events come, until `RequestEnded` or the asker's member is gone.

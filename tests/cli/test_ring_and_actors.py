@@ -105,16 +105,17 @@ def test_restart_waits_until_another_process_answers(hab: Hab, gateway: Start) -
     assert StopSupervisor("restart") in asked
 
 
-def test_depart_takes_an_unambiguous_beginning_of_an_id(hab: Hab, gateway: Start) -> None:
+def test_depart_takes_a_name_or_an_unambiguous_beginning_of_an_id(hab: Hab, gateway: Start) -> None:
     def script(message: Message) -> list[Message]:
         return [Ok(event_id="e")] if isinstance(message, DepartMember) else [RING]
 
     with gateway(script) as playing:
         done = hab("sup", "depart", "b7")
+        named = hab("sup", "depart", "beta")
         unknown = hab("sup", "depart", "c")
-    assert done.exit_code == 0
+    assert done.exit_code == named.exit_code == 0
     assert done.stdout == "Departure recorded. (event e)\n"
-    assert playing.asked[1] == DepartMember(OTHER)
+    assert playing.asked[1::2] == [DepartMember(OTHER)] * 2
     assert unknown.exit_code == 1
 
 
@@ -173,6 +174,9 @@ def test_actors_are_listed_and_counted(hab: Hab, gateway: Start) -> None:
         (("kill", "gossip", "--no-restart"), KillActor("gossip", no_restart=True), ""),
         (("trace", "b700/service/*", "--for", "1m"), TraceActor("service/*", for_s=60.0), "b700"),
         (("trace", "gossip", "--off"), TraceActor("gossip", on=False), ""),
+        (("inspect", "gossip", "--member", "beta"), InspectActor("gossip"), "beta"),
+        (("kill", "gossip", "--member", "beta"), KillActor("gossip"), "beta"),
+        (("trace", "*", "--member", "beta"), TraceActor("*", for_s=600.0), "beta"),
     ],
 )
 def test_an_actor_is_named_by_path_or_by_member_and_path(

@@ -65,6 +65,14 @@ def test_an_ambiguous_or_unknown_member_is_refused_with_what_would_help() -> Non
     assert isinstance(resolve("", ME, [PEER]), Unresolved)
 
 
+def test_a_member_is_named_too_and_a_name_like_another_s_id_is_ambiguous() -> None:
+    named = Ring(ME, frozenset({ME, PEER, OTHER}), keyed=True, names={PEER: "beta", OTHER: "aaaa"})
+    assert sent_to(ListActors(), "beta", named) == f"{PEER}/node"
+    assert refused(ListActors(), "bet", named) == "no-member"
+    assert refused(ListActors(), "aaaa", named) == "ambiguous-member"
+    assert sent_to(ListActors(), ME, Ring(ME, named.members, True, {OTHER: ME})) == "node"
+
+
 def test_only_what_the_ring_relays_is_sent_to_others() -> None:
     assert refused(QueryServices(), "cd") == "not-relayed"
     assert refused(StopSupervisor("terminate"), "cd") == "not-relayed"

@@ -49,6 +49,9 @@ def test_the_beginning_of_a_members_id_means_it() -> None:
     assert means_member("A1B2C3D4", ME)
     assert means_member("?1b2*", ME)
     assert not means_member("b2", ME)
+    assert means_member("beta", ME, "beta")
+    assert means_member("be*", ME, "beta")
+    assert not means_member("bet", ME, "beta")
     assert not means_member("?1b2", ME)
 
 

@@ -18,7 +18,7 @@ def answer(followers: Followers, question: Question, page: EventPage, now: float
 
 def test_a_follower_hears_what_its_member_logs_and_is_asked_on_from_there() -> None:
     followers = Followers(ME)
-    followers.add(CLI, QueryEvents(follow=True, last=5, actor="a*"), [], 0.0)
+    followers.add(CLI, QueryEvents(follow=True, last=5, actor="a*"), {}, 0.0)
     (first,) = followers.ask(0.0)
     assert (first.member, first.query) == (ME, QueryEvents(last=5, actor="a*"))
     answer(followers, first, EventPage((event(ME, 3),), upto=9), 0.0)
@@ -30,7 +30,7 @@ def test_a_follower_hears_what_its_member_logs_and_is_asked_on_from_there() -> N
 
 def test_long_news_comes_in_pages() -> None:
     followers = Followers(ME)
-    followers.add(CLI, QueryEvents(follow=True, limit=2), [], 0.0)
+    followers.add(CLI, QueryEvents(follow=True, limit=2), {}, 0.0)
     (first,) = followers.ask(0.0)
     events = tuple(event(ME, n) for n in range(1, 6))
     answer(followers, first, EventPage(events, upto=9), 0.0)
@@ -39,7 +39,7 @@ def test_long_news_comes_in_pages() -> None:
 
 def test_silence_is_broken_each_five_seconds() -> None:
     followers = Followers(ME)
-    followers.add(CLI, FOLLOW, [], 0.0)
+    followers.add(CLI, FOLLOW, {}, 0.0)
     (first,) = followers.ask(0.0)
     answer(followers, first, EventPage(upto=9), 0.0)
     assert followers.tell(1.0) == {}
@@ -51,7 +51,7 @@ def test_silence_is_broken_each_five_seconds() -> None:
 
 def test_a_member_that_falls_silent_is_named_and_so_is_its_return() -> None:
     followers = Followers(ME)
-    followers.add(CLI, QueryEvents(follow=True, ring=True), [B], 0.0)
+    followers.add(CLI, QueryEvents(follow=True, ring=True), {B: ""}, 0.0)
     mine, theirs = followers.ask(0.0)
     answer(followers, mine, EventPage((event(ME, 3),), upto=9), 0.0)
     assert followers.tell(0.0) == {}
@@ -68,7 +68,7 @@ def test_the_end_of_a_request_ends_its_follower_and_no_other() -> None:
     followers = Followers(ME)
     other = Ticket(f"{B}/port/control", "7")
     for ticket in (CLI, other, Ticket("call/7", "7")):
-        followers.add(ticket, FOLLOW, [B], 0.0)
+        followers.add(ticket, FOLLOW, {B: ""}, 0.0)
     followers.end_of("control", "8")
     followers.end_of(f"{C}/control", "7")
     assert len(followers) == 3
@@ -81,9 +81,9 @@ def test_the_end_of_a_request_ends_its_follower_and_no_other() -> None:
 
 def test_followers_on_members_that_are_gone_are_forgotten() -> None:
     followers = Followers(ME)
-    followers.add(Ticket(f"{B}/port/control", "1"), FOLLOW, [B, C], 0.0)
-    followers.add(CLI, QueryEvents(follow=True, ring=True), [B, C], 0.0)
-    followers.members(frozenset({ME, C}), 1.0)
+    followers.add(Ticket(f"{B}/port/control", "1"), FOLLOW, {B: "", C: ""}, 0.0)
+    followers.add(CLI, QueryEvents(follow=True, ring=True), {B: "", C: ""}, 0.0)
+    followers.members({ME: "", C: ""}, 1.0)
     assert len(followers) == 1
     assert [question.member for question in followers.ask(1.0)] == [ME, C]
 
@@ -94,10 +94,10 @@ def test_the_oldest_gives_way_and_the_same_ticket_takes_one_place() -> None:
     gone = [
         ticket
         for t in [*tickets[:MOST], tickets[0]]
-        for ticket in followers.add(t, FOLLOW, [], 0.0)
+        for ticket in followers.add(t, FOLLOW, {}, 0.0)
     ]
     assert gone == []
-    assert followers.add(tickets[MOST], FOLLOW, [], 0.0) == [tickets[1]]
+    assert followers.add(tickets[MOST], FOLLOW, {}, 0.0) == [tickets[1]]
     assert len(followers) == MOST
 
 

@@ -32,9 +32,12 @@ def test_an_answer_that_comes_after_a_failure_counts() -> None:
 
 
 def test_a_query_is_about_oneself_the_ring_or_the_members_it_names() -> None:
-    assert chosen([B, C], QueryEvents(), A) == {A}
-    assert chosen([B, C], QueryEvents(ring=True), A) == {A, B, C}
-    assert chosen([B, C], QueryEvents(member="b"), A) == {B}
+    ring = {B: "beta", C: ""}
+    assert chosen(ring, QueryEvents(), A) == {A}
+    assert chosen(ring, QueryEvents(ring=True), A) == {A, B, C}
+    assert chosen(ring, QueryEvents(member="b"), A) == {B}
+    assert chosen(ring, QueryEvents(member="beta"), A) == {B}
+    assert chosen(ring, QueryEvents(member="gamma"), A) == frozenset()
 
 
 def test_a_member_is_asked_about_itself_with_every_other_condition() -> None:
