@@ -26,6 +26,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "actor": ("cli.actor:actor", "List, inspect, trace and kill actors."),
     "events": ("cli.events:events", "What happened, on this supervisor or on the whole ring."),
     "pkg": ("cli.pkg:pkg", "Install and list packages."),
+    "origin": ("cli.keys:origin", "Generate, import and export the keys that sign packages."),
+    "user": ("cli.keys:user", "Generate, import and export users' encryption keys."),
     "sim": ("cli.sim:sim", "Run a ring of simulated supervisors on virtual time."),
     "doctor": ("cli.doctor:doctor", "Check this machine, and say what to do."),
     "completion": ("cli.completion:completion", "Print completion for bash, zsh or fish."),

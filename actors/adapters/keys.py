@@ -6,19 +6,14 @@ or whose name is not that of the key in it, is left alone and not used.
 
 from __future__ import annotations
 
-import os
 import secrets
-import stat
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
 
+from actors.adapters.key_files import SECRET_MODE, read_key_file, write_key_file
 from actors.errors import CryptoError, HostError
 from actors.wire import ringkey
 from actors.wire.ringkey import KEY_BYTES, MAX_TEXT_CHARS, SUFFIX, RingKey
-
-_DIRECTORY_MODE: Final = 0o700
-_FILE_MODE: Final = 0o400
 
 
 class KeyCache:
@@ -91,41 +86,15 @@ class KeyCache:
             return 0
 
     def _read(self, name: str) -> RingKey | None:
+        data = read_key_file(self.path / name, MAX_TEXT_CHARS + 1)
         try:
-            # A link could name a device; a pipe would block.
-            handle = os.open(self.path / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        except OSError:
+            key = ringkey.parse((data or b"").decode("ascii"))
+        except (UnicodeDecodeError, CryptoError):
             return None
-        try:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
-                return None
-            key = ringkey.parse(os.read(handle, MAX_TEXT_CHARS + 1).decode("ascii"))
-        except (OSError, UnicodeDecodeError, CryptoError):
-            return None
-        finally:
-            os.close(handle)
         return key if key.file_name == name else None
 
     def _write(self, key: RingKey) -> None:
-        temporary = self.path / f".{key.file_name}.{secrets.token_hex(4)}"
-        try:
-            self.path.mkdir(mode=_DIRECTORY_MODE, parents=True, exist_ok=True)
-            handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _FILE_MODE)
-            try:
-                os.write(handle, ringkey.format_key(key).encode())
-                os.fsync(handle)
-            finally:
-                os.close(handle)
-            temporary.replace(self.path / key.file_name)
-            directory = os.open(self.path, os.O_RDONLY)
-            try:
-                os.fsync(directory)
-            finally:
-                os.close(directory)
-        except OSError as error:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
-            raise HostError(f"{self.path / key.file_name} cannot be written: {error}") from error
+        write_key_file(self.path / key.file_name, ringkey.format_key(key).encode(), SECRET_MODE)
 
 
 class RingKeys:

@@ -2,9 +2,14 @@
 
 Decisions:
 
-2026-11-22: Identifiers are ordered as Habitat's supervisor orders them (`ident.py`), not as Builder
-does; the two differ where a version has trailing zeros. Rejected: one order of our own. Which
-release "the newest" is must not change for who moves a machine from Habitat to here.
+2026-11-24: Two orders of identifiers, Habitat's two: the supervisor's (`ident.py`) among what is
+installed, Builder's (`builder_order.py`) among what a channel holds. They differ over trailing
+zeros, dashes and versions without digits. Rejected: one order of our own. Which release "the
+newest" is must not change for who moves a machine, or a channel, from Habitat to here.
+
+2026-11-24: One codec for all of Habitat's signing and box key files (`keyfile.py`); ring keys stay
+in `wire`, which must not know packages. A base64 line counts only in its canonical spelling, so
+that no bit of a signed file can change unnoticed. Rejected: as lenient as Habitat's reader.
 
 2026-11-22: Metafiles are parsed from bytes, by a pure function that answers every possible content
 with a `PackageInfo` or a `CryptoError`/`Refused`; the disk is behind `port/packages`. Rejected:

@@ -8,10 +8,10 @@ attached Ed25519 signature over the lower-case hex of the payload's BLAKE2b-256,
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from dataclasses import dataclass
 
+from actors.depot.keyfile import KeyKind, decode_base64, parse_key
 from actors.errors import CryptoError
 
 HEADER_LIMIT = 4096  # the five lines of a real file have about 250 bytes
@@ -56,28 +56,22 @@ def parse_header(data: bytes) -> HartHeader:
         raise CryptoError(f"this HART file is hashed with {lines[2][:40]!r}; BLAKE2b is known")
     if lines[4]:
         raise CryptoError("the fifth line of a HART file must be empty")
-    try:
-        signed = base64.b64decode(lines[3], validate=True)
-    except binascii.Error as error:
-        raise CryptoError(f"the signature of this HART file is not base64: {error}") from error
+    signed = decode_base64(lines[3], "the signature of this HART file")
     if len(signed) != SIGNATURE_BYTES + 64 or not DIGEST_HEX.fullmatch(signed[SIGNATURE_BYTES:]):
         raise CryptoError("the signature of this HART file does not sign a digest")
     offset = sum(len(part) + 1 for part in parts[:5])
     return HartHeader(lines[1].decode(), signed, offset)
 
 
+def format_header(signer: str, signed: bytes) -> bytes:
+    """The five lines before the payload, as Habitat writes them."""
+    lines = (b"HART-1", signer.encode(), b"BLAKE2b", base64.b64encode(signed), b"")
+    return b"".join(line + b"\n" for line in lines)
+
+
 def parse_public_key(data: bytes) -> tuple[str, bytes]:
     """A signing key's public file as (`name-revision`, 32 bytes). Raises CryptoError."""
-    lines = [line.strip() for line in data[:HEADER_LIMIT].split(b"\n")]
-    if len(lines) < 4 or lines[0] != b"SIG-PUB-1":
-        raise CryptoError("this is not a public signing key (SIG-PUB-1)")
-    name = lines[1].decode("ascii", "replace")
-    if not _SIGNER.fullmatch(name):
-        raise CryptoError("Cannot parse named revision: the key file names no key")
-    try:
-        key = base64.b64decode(lines[3], validate=True)
-    except binascii.Error as error:
-        raise CryptoError(f"key {name} is not base64: {error}") from error
-    if len(key) != 32:
-        raise CryptoError(f"key {name} has {len(key)} bytes, not 32")
-    return name, key
+    key = parse_key(data)
+    if key.kind is not KeyKind.SIGNING_PUBLIC:
+        raise CryptoError(f"{key.full_name} is no public signing key: it is {key.kind.form}")
+    return key.full_name, key.raw
