@@ -34,7 +34,9 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     """` Did you mean "x"?` for the nearest known word, or nothing."""
     import difflib
 
-    near = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.6)
+    words = sorted(known)
+    swapped = [each for each in words if sorted(each) == sorted(word)]  # the commonest slip
+    near = swapped or difflib.get_close_matches(word, words, n=1, cutoff=0.6)
     return f' Did you mean "{near[0]}"?' if near else ""
 
 
