@@ -14,6 +14,7 @@ from actors.errors import UsageError
 GOSSIP_PORT = 9638
 HTTP_PORT = 9631
 CTL_PORT = 9632
+MAX_GROUP_BYTES = 64 * 1024  # of a group's configuration, and of each of its files
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -155,6 +156,37 @@ class Name(_Checked):
                 ctx,
             )
         return text
+
+
+class GroupName(_Checked):
+    """A service group, `service.group[@org]`."""
+
+    name = "group"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Check the form."""
+        text = str(value)
+        if not _GROUP.fullmatch(text):
+            self.fail(
+                f"Invalid service group: {text}. A valid service group string is in the form "
+                "service.group (example: redis.production)",
+                param,
+                ctx,
+            )
+        return text
+
+
+class Version(_Checked):
+    """The version of what is applied to a group: a whole number above 0."""
+
+    name = "version"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Check that it is a version."""
+        text = str(value)
+        if not text.isascii() or not text.isdigit() or not 0 < int(text) < 1 << 62:
+            self.fail(f"{text!r} is no version; it is a whole number from 1 on", param, ctx)
+        return int(text)
 
 
 def is_service_word(text: str) -> bool:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
-from actors.census import fold
-from actors.effects import After, Effect, Reply, Send
+from actors.census import facts, fold
+from actors.effects import After, Ask, Effect, Emit, Reply, Send
 from actors.messages.base import Address, MemberId, Message
+from actors.messages.envelope import Ticket
+from actors.messages.groups import ApplyConfig, GroupFacts, QueryGroup, UploadFile
 from actors.messages.ring import (
+    UNCHANGED,
     Census,
     GroupMember,
     MemberHealth,
@@ -18,7 +22,8 @@ from actors.messages.ring import (
     RumorsChanged,
     Subscribe,
 )
-from actors.messages.runtime import CallFailed
+from actors.messages.runtime import CallFailed, Ok
+from actors.messages.service import Accepted
 from actors.runtime.actor import Actor, Context
 
 REPEAT_S: Final = 5.0  # subscriptions are messages, and may be lost with their instance
@@ -27,6 +32,14 @@ EXPIRES_S: Final = 20.0  # a subscription not repeated for so long is over
 
 class Repeat(Message, frozen=True):
     """The census to itself: subscribe to gossip once more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """What a subscriber wants beside the census, and until when (seconds)."""
+
+    wants_facts: bool
+    until_s: float
 
 
 class CensusActor(Actor):
@@ -39,15 +52,18 @@ class CensusActor(Actor):
         self._told: tuple[Rumor, ...] | None = None
         self._rumors: dict[fold.RumorId, Rumor] | None = None
         self._groups: dict[str, tuple[GroupMember, ...]] | None = None
+        self._facts: GroupFacts | None = None
         self._version = 0
-        self._subscribers: dict[Address, float] = {}
+        self._subscribers: dict[Address, Subscription] = {}
+        self._applying: dict[str, tuple[facts.Command, Ticket | None]] = {}
+        self._calls = 0
 
     def started(self) -> list[Effect]:
         """Subscribe to gossip, now and again."""
         return self._subscribe()
 
     def step(self, message: Message) -> list[Effect]:
-        """Fold what changed; tell who wants to know."""
+        """Fold what changed; tell who wants to know; take what is applied to a group."""
         match message:
             case Repeat():
                 return self._subscribe()
@@ -55,19 +71,24 @@ class CensusActor(Actor):
                 return self._members_changed(members)
             case RumorsChanged(rumors, complete):
                 return self._rumors_changed(rumors, complete=complete)
-            case Subscribe():
-                until_s = self.context.now() + EXPIRES_S
-                self._subscribers[self.envelope.sender] = until_s
-                census = self._census()
-                return [] if census is None else [Send(self.envelope.sender, census)]
+            case Subscribe(kinds):
+                return self._subscribed(self.envelope.sender, wants_facts="config" in kinds)
             case QueryCensus():
                 return [Reply(self._census() or _NOT_YET)]
+            case QueryGroup(group):
+                return [Reply(_NOT_YET if self._facts is None else _only(self._facts, group))]
+            case ApplyConfig() | UploadFile():
+                return self._apply(message)
+            case Ok() | CallFailed() if self.envelope.answers in self._applying:
+                return self._applied(message)
             case _:
                 return super().step(message)
 
     def _subscribe(self) -> list[Effect]:
         again = After(REPEAT_S, Repeat(), "repeat")
-        return [Send("gossip", Subscribe((fold.KIND,))), again]
+        return [Send("gossip", Subscribe((fold.KIND, *fold.GROUP_KINDS))), again]
+
+    # ── the view ──
 
     def _members_changed(self, members: tuple[MemberView, ...]) -> list[Effect]:
         if members is self._members:
@@ -93,18 +114,57 @@ class CensusActor(Actor):
     def _fold(self) -> list[Effect]:
         if self._rumors is None or self._healths is None:
             return []
-        groups = fold.groups(self._rumors, self._healths)
-        if groups == self._groups:
-            return []
-        self._groups = groups
-        self._version += 1
-        census = self._census()
+        effects: list[Effect] = []
         now = self.context.now()
-        self._subscribers = {who: until for who, until in self._subscribers.items() if until > now}
-        return [Send(who, census) for who in self._subscribers] if census is not None else []
+        self._subscribers = {a: one for a, one in self._subscribers.items() if one.until_s > now}
+        group_facts = fold.group_facts(self._rumors)
+        if group_facts != self._facts:
+            self._facts = group_facts
+            wanting = (who for who, one in self._subscribers.items() if one.wants_facts)
+            effects += [Send(who, group_facts) for who in wanting]
+        groups = fold.groups(self._rumors, self._healths)
+        if groups != self._groups:
+            self._groups = groups
+            self._version += 1
+            census = Census(self._version, groups)
+            effects += [Send(who, census) for who in self._subscribers]
+        return effects
 
     def _census(self) -> Census | None:
         return None if self._groups is None else Census(self._version, self._groups)
+
+    def _subscribed(self, who: Address, *, wants_facts: bool) -> list[Effect]:
+        self._subscribers[who] = Subscription(wants_facts, self.context.now() + EXPIRES_S)
+        census = self._census()
+        if census is None or self._facts is None:
+            return []
+        group_facts: list[Effect] = [Send(who, self._facts)] if wants_facts else []
+        return [*group_facts, Send(who, census)]
+
+    # ── what is applied to a group ──
+
+    def _apply(self, command: facts.Command) -> list[Effect]:
+        if (refusal := facts.refusal(command)) is not None:
+            return [Reply(refusal)]
+        self._calls += 1
+        call = f"publish:{self.context.instance}.{self._calls}"
+        self._applying[call] = command, self.envelope.ticket
+        return [Ask("gossip", facts.publication(command), call)]
+
+    def _applied(self, answer: Ok | CallFailed) -> list[Effect]:
+        command, ticket = self._applying.pop(self.envelope.answers)
+        if isinstance(answer, CallFailed):
+            return [Reply(answer, ticket)]
+        if answer.text == UNCHANGED:
+            return [Reply(Accepted(facts.done_text(command), unchanged=True), ticket)]
+        return [Emit(facts.event_of(command)), Reply(Accepted(facts.done_text(command)), ticket)]
+
+
+def _only(found: GroupFacts, group: str) -> GroupFacts:
+    if not group:
+        return found
+    config, files = found.configs.get(group), found.files.get(group)
+    return GroupFacts({group: config} if config else {}, {group: files} if files else {})
 
 
 _NOT_YET: Final = CallFailed(

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final, TypeAlias
 
+from actors.census.facts import config_of, file_of
 from actors.messages.base import MemberId
+from actors.messages.groups import GroupFacts, GroupFile
 from actors.messages.ring import GroupMember, MemberHealth, MemberView, Rumor, ServiceInfo
 
-RumorId: TypeAlias = tuple[str, MemberId]  # key, owner
+RumorId: TypeAlias = tuple[str, str, MemberId]  # kind, key, owner; a group's facts have no owner
 
 KIND: Final = "service"
+GROUP_KINDS: Final = ("config", "file")
 LISTED: Final[frozenset[MemberHealth]] = frozenset({"alive", "suspect"})
 
 
@@ -24,15 +27,14 @@ def healths(members: Iterable[MemberView]) -> dict[MemberId, MemberHealth]:
 
 
 def update(rumors: dict[RumorId, Rumor], heard: Iterable[Rumor]) -> dict[RumorId, Rumor]:
-    """The service rumors known, with newer ones taken in. A withdrawn one is dropped."""
+    """The rumors known, with newer ones taken in. A withdrawn one is dropped."""
     known = dict(rumors)
     for rumor in heard:
-        if rumor.kind != KIND:
-            continue
+        owner = "" if rumor.kind in GROUP_KINDS else rumor.owner
         if rumor.gone:
-            known.pop((rumor.key, rumor.owner), None)
+            known.pop((rumor.kind, rumor.key, owner), None)
         else:
-            known[rumor.key, rumor.owner] = rumor
+            known[rumor.kind, rumor.key, owner] = rumor
     return known
 
 
@@ -50,3 +52,15 @@ def groups(
     return {
         name: tuple(found[name][member] for member in sorted(found[name])) for name in sorted(found)
     }
+
+
+def group_facts(rumors: Mapping[RumorId, Rumor]) -> GroupFacts:
+    """The configuration and the files of each group; what does not hold together is left out."""
+    configs = {}
+    files: dict[str, list[GroupFile]] = {}
+    for key in sorted(rumors):
+        if (config := config_of(rumors[key])) is not None:
+            configs[config.service_group] = config
+        elif (file := file_of(rumors[key])) is not None:
+            files.setdefault(file.service_group, []).append(file)
+    return GroupFacts(configs, {group: tuple(of) for group, of in files.items()})

@@ -9,6 +9,7 @@ from actors.messages.base import Message
 from actors.messages.control import QuerySupervisor, StopSupervisor
 from actors.messages.depot import InstallPackage, ResolvePackage
 from actors.messages.events import QueryEvents
+from actors.messages.groups import ApplyConfig, QueryGroup, UploadFile
 from actors.messages.primitives import CallMethod, CreateActor, FindActor, QueryUserActors
 from actors.messages.ring import DepartMember, QueryCensus, QueryMembers
 from actors.messages.runtime import InspectActor, KillActor, ListActors, TraceActor
@@ -49,6 +50,9 @@ ROUTES: Final[dict[type[Message], Route]] = {
     QueryMembers: Route("gossip"),
     DepartMember: Route("gossip", writes=True),
     QueryCensus: Route("census"),
+    QueryGroup: Route("census"),
+    ApplyConfig: Route("census", writes=True),
+    UploadFile: Route("census", writes=True),
     QueryEvents: Route("events", relayed=True),
     QuerySupervisor: Route("node"),
     StopSupervisor: Route("node", writes=True),

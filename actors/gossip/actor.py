@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from actors.effects import Effect, Persist, Spawn
+from actors.effects import Effect, Persist, Reply, Spawn
 from actors.gossip.core import Moment, RingOption
 from actors.gossip.persistence import IMAGE
 from actors.gossip.protocol import SNAPSHOT, Ring
 from actors.messages.base import Message
 from actors.messages.gossip import SaveSnapshot
-from actors.messages.runtime import PersistFailed
+from actors.messages.runtime import CallFailed, Ok, PersistFailed
 from actors.runtime.actor import Actor, Context
 
 
@@ -38,11 +38,13 @@ class SnapshotActor(Actor):
     """`gossip/snapshot`: writes the image of the ring; on a slow disk the next one waits."""
 
     def step(self, message: Message) -> list[Effect]:
-        """Write; a failed write is made good by the next image."""
+        """Write, and say so to who wants to know; a failed write is made good by the next image."""
         match message:
             case SaveSnapshot(data):
-                return [Persist(IMAGE, data)]
-            case PersistFailed():
-                return []
+                answer = [Reply(Ok())] if self.envelope.ticket is not None else []
+                return [Persist(IMAGE, data), *answer]
+            case PersistFailed(reason=reason):
+                failed = CallFailed("Refused", f"it cannot be written: {reason}", "disk")
+                return [Reply(failed)] if self.envelope.ticket is not None else []
             case _:
                 return super().step(message)

@@ -17,7 +17,8 @@ from actors.gossip.rumors import (
 )
 from actors.gossip.stamps import is_ahead
 from actors.messages.base import MemberId
-from actors.messages.ring import PublishRumor, Rumor
+from actors.messages.ring import UNCHANGED, PublishRumor, Rumor
+from actors.messages.runtime import CallFailed, Ok
 
 
 class Facts:
@@ -34,15 +35,34 @@ class Facts:
         for publication in list(self._mine.values()):
             self._publish(publication)
 
-    def publish(self, publication: PublishRumor) -> str:
-        """Take a feature's fact; the same again changes nothing. Returns why not, or ""."""
+    def publish(self, publication: PublishRumor) -> CallFailed | Ok | None:
+        """Take a feature's fact; the same again changes nothing. Returns why it was not taken."""
         size = len(body_bytes(publication.body, gone=publication.gone)) + 256
         if size > MAX_RUMOR_BYTES:
-            return f"{size} bytes; a rumor has at most {MAX_RUMOR_BYTES}"
-        self._mine[rumor_id(publication.kind, publication.key, self._core.me)] = publication
+            text = f"{size} bytes; a rumor has at most {MAX_RUMOR_BYTES}"
+            return CallFailed("Refused", text, "too-big")
+        rumor = rumor_id(publication.kind, publication.key, self._core.me)
+        if publication.version:
+            return self._put_version(rumor, publication)
+        self._mine[rumor] = publication
         if self._is_open:
             self._publish(publication)
-        return ""
+        return None
+
+    def _put_version(self, rumor: RumorId, new: PublishRumor) -> CallFailed | Ok | None:
+        """Take a fact whose version is given, if it is above the known one, or is the known one."""
+        core = self._core
+        known = core.rumors.get(rumor)
+        current = known.head.incarnation if known is not None else 0
+        said = known.rumor() if known is not None else None
+        if new.version == current and said is not None and said.body == new.body:
+            return Ok(UNCHANGED)
+        if new.version <= current:
+            text = f"version {new.version} is not above the current one, {current}"
+            return CallFailed("Refused", text, "stale")
+        stamp = core.stamps.next(core.wall)
+        self._put(Rumor(new.kind, new.key, core.me, new.version, stamp, new.body, new.gone))
+        return None
 
     def hear_all(self, rumors: tuple[bytes, ...], source: MemberId, *, fresh: bool = True) -> None:
         """Take rumors from a peer; `fresh` ones are passed on."""

@@ -31,6 +31,7 @@ from actors.gossip.stamps import KEEP_S, STALE_S, age_s
 from actors.gossip.subscribers import Subscribers
 from actors.gossip.sync import Sync
 from actors.messages.base import MemberId, Message, split_address
+from actors.messages.envelope import Ticket
 from actors.messages.gossip import (
     Ack,
     GossipFrame,
@@ -85,6 +86,11 @@ SETTLE_S: Final = 5.0  # nobody waits longer for a first push/pull
 HOUSE_S: Final = 60.0  # between looks at ages
 PAUSE_PERIODS: Final = 1.0  # a deadline met so late means that we did not run
 RETRY_S: Final = 1.0  # after a failed write
+_UNSETTLED: Final = CallFailed(
+    "ActorUnavailableError",
+    "the first exchange with the ring is not over, so the current version is not known; try again",
+    "not-settled",
+)
 FRAMES: Final = (
     Ping,
     Ack,
@@ -341,9 +347,13 @@ class Ring:
             self._changes_told()
 
     def _publish(self, moment: Moment, message: PublishRumor) -> None:
-        refusal = self.facts.publish(message)
-        if refusal:
-            self.core.effects.append(Reply(CallFailed("Refused", refusal, "too-big")))
+        unsettled = message.version and not (self.settled and self.phase == "member")
+        answer = _UNSETTLED if unsettled else self.facts.publish(message)
+        if answer is not None:
+            self.core.effects.append(Reply(answer))
+        elif message.version:
+            self._save_image(moment.ticket)  # it is answered by who writes the image
+            return
         elif moment.ticket is not None:
             self.core.effects.append(Reply(Ok()))
         if self.phase == "member" and self.core.image_changed:
@@ -376,13 +386,13 @@ class Ring:
         self.core.members_changed = False
         self.core.rumors_changed.clear()
 
-    def _save_image(self) -> None:
+    def _save_image(self, ticket: Ticket | None = None) -> None:
         core = self.core
         self._image_due = False
         core.image_changed = False
         known = [entry.now for one, entry in core.members.entries.items() if one != core.me]
         image = make_image(core.wall, known, list(core.rumors.held.values()), self.join.saved)
-        core.effects.append(Send(SNAPSHOT, SaveSnapshot(image_bytes(image))))
+        core.effects.append(Send(SNAPSHOT, SaveSnapshot(image_bytes(image)), ticket))
 
     def _house(self) -> None:
         """About once a minute: ages."""

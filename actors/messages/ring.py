@@ -5,12 +5,15 @@ The gossip protocol's own frames are in `messages/gossip.py`.
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, TypeAlias
+from typing import ClassVar, Final, Literal, TypeAlias
 
 import msgspec
 
 from actors.messages.base import Event, MemberId, Message
 from actors.messages.election import Electorate, Leadership
+from actors.messages.groups import GroupConfig, GroupFile
+
+UNCHANGED: Final = "unchanged"
 
 MemberHealth: TypeAlias = Literal["alive", "suspect", "confirmed", "departed"]
 
@@ -60,7 +63,8 @@ class ServiceInfo(Message, frozen=True):
     bootstrap_expect: int = 3
 
 
-RumorBody: TypeAlias = ServiceInfo | Electorate | Leadership  # each kind adds its tagged body
+# Each kind adds its tagged body.
+RumorBody: TypeAlias = ServiceInfo | Electorate | Leadership | GroupConfig | GroupFile
 
 
 class Rumor(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -81,12 +85,18 @@ class Rumor(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class PublishRumor(Message, frozen=True):
-    """Any feature → gossip: publish (or with `gone` withdraw) a fact of this member's own."""
+    """Any feature → gossip: publish (or with `gone` withdraw) a fact of this member's own.
+
+    `version` above 0 is for facts of a group, whose versions are chosen by people: it is the
+    rumor's incarnation, has to be above the one known, and `Ok` says that the image of the ring
+    on disk has it (`Ok(UNCHANGED)`: it was known so already).
+    """
 
     kind: str
     key: str
     body: RumorBody | None = None
     gone: bool = False
+    version: int = 0
 
 
 class Subscribe(Message, frozen=True):

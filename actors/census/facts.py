@@ -1,0 +1,114 @@
+"""What may be applied to a whole group: its configuration and its files, checked at both ends.
+
+What an operator gives is checked before it is published, and what the ring tells once more: a
+member that does not check (or is not of this program) must not write outside a files directory.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from typing import Final, TypeAlias
+
+from actors.messages.groups import (
+    ApplyConfig,
+    ConfigApplied,
+    FileUploaded,
+    GroupConfig,
+    GroupFile,
+    UploadFile,
+)
+from actors.messages.ring import PublishRumor, Rumor
+from actors.messages.runtime import CallFailed
+
+Command: TypeAlias = ApplyConfig | UploadFile
+
+MAX_BYTES: Final = 64 * 1024  # Habitat's limit, of what people write
+SEALED_BYTES: Final = 2 * MAX_BYTES  # the same in base64 with its header
+MAX_VERSION: Final = (1 << 62) - 1
+_GROUP: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+(@[A-Za-z0-9_-]+)?")
+_MAX_NAME: Final = 200
+
+
+def config_of(rumor: Rumor) -> GroupConfig | None:
+    """The configuration a rumor brings, if it is one that may be used."""
+    body = rumor.body
+    if rumor.kind != "config" or not isinstance(body, GroupConfig):
+        return None
+    fine = rumor.key == body.service_group and rumor.incarnation == body.version
+    return body if fine and not _problem(body) else None
+
+
+def file_of(rumor: Rumor) -> GroupFile | None:
+    """The file a rumor brings, if it is one that may be written."""
+    body = rumor.body
+    if rumor.kind != "file" or not isinstance(body, GroupFile):
+        return None
+    fine = rumor.key == file_key(body) and rumor.incarnation == body.version
+    return body if fine and not _problem(body) else None
+
+
+def file_key(file: GroupFile) -> str:
+    """The key of a file's rumor."""
+    return f"{file.service_group}/{file.name}"
+
+
+def refusal(command: Command) -> CallFailed | None:
+    """Why a command cannot be followed, if so."""
+    fact = command.config if isinstance(command, ApplyConfig) else command.file
+    if problem := _problem(fact):
+        return CallFailed("Refused", problem, "invalid")
+    if isinstance(fact, GroupConfig) and not fact.sealed:
+        try:
+            tomllib.loads(fact.data.decode())
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+            return CallFailed("Refused", f"Unable to decode configuration as toml, {error}", "toml")
+    return None
+
+
+def publication(command: Command) -> PublishRumor:
+    """What gossip is to spread."""
+    if isinstance(command, ApplyConfig):
+        config = command.config
+        return PublishRumor("config", config.service_group, config, version=config.version)
+    file = command.file
+    return PublishRumor("file", file_key(file), file, version=file.version)
+
+
+def event_of(command: Command) -> ConfigApplied | FileUploaded:
+    """What the event log says once it is done."""
+    if isinstance(command, ApplyConfig):
+        config = command.config
+        return ConfigApplied(config.service_group, config.version, len(config.data))
+    file = command.file
+    return FileUploaded(file.service_group, file.name, file.version, len(file.data))
+
+
+def done_text(command: Command) -> str:
+    """What the operator reads once it is done."""
+    if isinstance(command, ApplyConfig):
+        return f"Applied configuration version {command.config.version}"
+    return f"Uploaded {command.file.name} version {command.file.version}"
+
+
+def is_file_name(name: str) -> bool:
+    """Whether `name` is one plain file name, which cannot leave its directory."""
+    plain = 0 < len(name.encode(errors="replace")) <= _MAX_NAME and name not in (".", "..")
+    return plain and name.isprintable() and not set(name) & {"/", "\\"}
+
+
+def _problem(fact: GroupConfig | GroupFile) -> str:
+    limit = SEALED_BYTES if fact.sealed else MAX_BYTES
+    what = "Configuration" if isinstance(fact, GroupConfig) else "File"
+    if not _GROUP.fullmatch(fact.service_group):
+        return (
+            f"Invalid service group: {fact.service_group}. A valid service group string is in the "
+            "form service.group (example: redis.production)"
+        )
+    if not 0 < fact.version <= MAX_VERSION:
+        return f"Invalid version: {fact.version}. Versions are whole numbers from 1 on, and grow"
+    if len(fact.data) > limit:
+        return f"{what} too large. Maximum allowed is {limit} bytes, this has {len(fact.data)}"
+    if isinstance(fact, GroupFile) and not is_file_name(fact.name):
+        return f"Invalid file name: {fact.name!r}. It is one plain name, without directories"
+    return ""

@@ -1,0 +1,78 @@
+"""Facts of a whole service group, which exist once in the ring: its configuration and its files."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from actors.messages.base import Event, Message
+
+
+class GroupConfig(Message, frozen=True):
+    """The body of a `config` rumor: TOML laid over the defaults of each member of the group.
+
+    `sealed`: `data` is encrypted for the group (`BOX-1` text). The rumor's incarnation is the
+    version the operator gave.
+    """
+
+    service_group: str
+    version: int
+    data: bytes
+    sealed: bool = False
+
+
+class GroupFile(Message, frozen=True):
+    """The body of a `file` rumor: a file for the `files` directory of each member of the group."""
+
+    service_group: str
+    name: str
+    version: int
+    data: bytes
+    sealed: bool = False
+
+
+class GroupFacts(Message, frozen=True):
+    """census → subscribers of `config`: the configuration and files of all groups, by group."""
+
+    configs: dict[str, GroupConfig] = {}
+    files: dict[str, tuple[GroupFile, ...]] = {}
+
+
+class ApplyConfig(Message, frozen=True):
+    """control → census: give a group a configuration; the group need not exist yet.
+
+    Answered by `Accepted` once it is on this member's disk. Refused when `version` is not above the
+    current one (code `stale`; the same again is unchanged), too long, or no TOML.
+    """
+
+    config: GroupConfig
+
+
+class UploadFile(Message, frozen=True):
+    """control → census: give a group a file; answered as `ApplyConfig`."""
+
+    file: GroupFile
+
+
+class QueryGroup(Message, frozen=True):
+    """Asks census what was applied to one group (all, if empty); answered by `GroupFacts`."""
+
+    service_group: str = ""
+
+
+class ConfigApplied(Event, frozen=True):
+    """A group has a new configuration, from here on."""
+
+    service_group: str
+    version: int
+    size_bytes: int
+    sentence: ClassVar[str] = "configuration version {version} was applied to {service_group}"
+
+
+class FileUploaded(Event, frozen=True):
+    """A group has a new version of a file, from here on."""
+
+    service_group: str
+    name: str
+    version: int
+    size_bytes: int
+    sentence: ClassVar[str] = "version {version} of {name} was uploaded to {service_group}"

@@ -1,0 +1,79 @@
+"""`hab config`: configuration for all members of a service group, spread by the ring."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from actors.errors import UsageError
+from actors.messages.groups import ApplyConfig, GroupConfig, GroupFacts, QueryGroup
+from cli.client import Session, asks, json_option
+from cli.lazy import LazyGroup
+from cli.output import emit_json, say
+from cli.problem import Failure
+from cli.values import MAX_GROUP_BYTES, GroupName, Version
+from cli.writes import Waiting, carry_out, writes
+
+VERBS = {
+    "apply": ("cli.config:apply", "Give a service group a configuration."),
+    "show": ("cli.config:show", "Show the configuration applied to a service group."),
+}
+
+
+@click.group(cls=LazyGroup, lazy=VERBS)
+def config() -> None:
+    """Configuration of service groups.
+
+    What is applied is TOML, laid over the defaults of each member's package and its user.toml. The
+    group need not exist yet.
+    """
+
+
+def read_input(file: str | None, what: str) -> bytes:
+    """Read FILE or, for `-` and nothing, standard input. Raises UsageError and OSError."""
+    data = sys.stdin.buffer.read() if file in (None, "-") else Path(file or "").read_bytes()
+    if len(data) > MAX_GROUP_BYTES:
+        raise UsageError(
+            f"{what} too large. Maximum allowed is {MAX_GROUP_BYTES} bytes, this has {len(data)}"
+        )
+    return data
+
+
+@click.command()
+@click.argument("group", type=GroupName(), metavar="SERVICE_GROUP")
+@click.argument("version", type=Version(), metavar="VERSION")
+@click.argument("file", required=False, metavar="[FILE]")
+@writes
+def apply(group: str, version: int, file: str | None, *, asked: Session, waiting: Waiting) -> None:
+    """Give a service group a configuration, from FILE or standard input.
+
+    VERSION is a whole number above that of the configuration applied before (`date +%s` is a good
+    one); anything else is refused, with the current version. The same again changes nothing. It
+    replaces what was applied before as a whole.
+    """
+    data = read_input(file, "Configuration")
+    say(f"Setting new configuration version {version} for {group}")
+    carry_out(asked, ApplyConfig(GroupConfig(group, version, data)), waiting, "config.apply")
+
+
+@click.command()
+@click.argument("group", type=GroupName(), metavar="SERVICE_GROUP")
+@asks
+@json_option
+def show(group: str, *, asked: Session, as_json: bool) -> None:
+    """Show the configuration applied to a service group: TOML, as it was given."""
+    found = asked.ask(QueryGroup(group), GroupFacts).configs.get(group)
+    if as_json:
+        text = "" if found is None else found.data.decode(errors="replace")
+        known = {"version": found.version, "sealed": found.sealed} if found else {}
+        emit_json("config/1", {"service_group": group, "version": 0, **known, "config": text})
+        return
+    if found is None:
+        raise Failure(
+            f"No configuration was applied to {group}.",
+            f"`hab config apply {group} 1 FILE` applies one.",
+        )
+    say(f"version {found.version}" + (", encrypted for the group" if found.sealed else ""))
+    click.echo(found.data.decode(errors="replace"), nl=not found.data.endswith(b"\n"))

@@ -1,0 +1,100 @@
+"""`hab config` and `hab file`: what is asked, what is shown, what is refused before asking."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from click.testing import Result
+
+from actors.messages.groups import (
+    ApplyConfig,
+    GroupConfig,
+    GroupFacts,
+    GroupFile,
+    QueryGroup,
+    UploadFile,
+)
+from actors.messages.runtime import CallFailed
+from actors.messages.service import Accepted
+
+Hab = Callable[..., Result]
+GROUP = "redis.default"
+
+
+def test_apply_sends_the_file_s_bytes_and_prints_what_was_accepted(
+    hab: Hab, gateway: Any, tmp_path: Path
+) -> None:
+    file = tmp_path / "redis.toml"
+    file.write_bytes(b"port = 7000\n")
+    with gateway(lambda _: [Accepted("Applied configuration version 3", "e:1:1")]) as playing:
+        done = hab("config", "apply", GROUP, "3", str(file))
+        again = hab("apply", GROUP, "3", text="port = 7000\n")
+    assert done.exit_code == again.exit_code == 0, done.output + again.output
+    assert done.stdout == "Applied configuration version 3 (event e:1:1)\n"
+    assert "Setting new configuration version 3 for redis.default" in done.stderr
+    assert playing.asked == [ApplyConfig(GroupConfig(GROUP, 3, b"port = 7000\n"))] * 2
+
+
+def test_a_stale_version_is_an_error_that_names_the_current_one(hab: Hab, gateway: Any) -> None:
+    refused = CallFailed("Refused", "version 3 is not above the current one, 5", "stale")
+    with gateway(lambda _: [refused]):
+        done = hab("config", "apply", GROUP, "3", "-", text="a = 1")
+    assert done.exit_code == 1
+    assert "current one, 5" in done.stderr
+
+
+def test_what_cannot_be_right_is_refused_without_a_supervisor(hab: Hab, tmp_path: Path) -> None:
+    big = tmp_path / "big"
+    big.write_bytes(b"x" * 65_537)
+    for words, says in (
+        (("config", "apply", "redis", "1", "-"), "Invalid service group"),
+        (("config", "apply", GROUP, "0", "-"), "no version"),
+        (("config", "apply", GROUP, "x", "-"), "no version"),
+        (("config", "apply", GROUP, "1", str(big)), "too large"),
+        (("file", "upload", GROUP, "1", str(big)), "too large"),
+    ):
+        done = hab(*words)
+        assert done.exit_code == 2, done.output
+        assert says in done.stderr
+    missing = hab("file", "upload", GROUP, "1", str(tmp_path / "nowhere"))
+    assert missing.exit_code == 1
+    assert "nowhere" in missing.stderr
+
+
+def test_show_prints_the_toml_as_it_was_given(hab: Hab, gateway: Any) -> None:
+    known = GroupFacts({GROUP: GroupConfig(GROUP, 4, b"port = 1")})
+    with gateway(lambda _: [known]) as playing:
+        shown, as_json = hab("config", "show", GROUP), hab("config", "show", GROUP, "--json")
+    assert shown.stdout == "port = 1\n"
+    assert "version 4" in shown.stderr
+    said = json.loads(as_json.stdout)
+    assert (said["schema"], said["version"], said["config"]) == ("config/1", 4, "port = 1")
+    assert playing.asked[0] == QueryGroup(GROUP)
+
+
+def test_show_of_a_group_without_configuration_says_how_to_apply_one(
+    hab: Hab, gateway: Any
+) -> None:
+    with gateway(lambda _: [GroupFacts()]):
+        shown = hab("config", "show", GROUP)
+    assert shown.exit_code == 1
+    assert "hab config apply redis.default 1" in shown.stderr
+
+
+def test_upload_sends_the_file_under_its_own_name(hab: Hab, gateway: Any, tmp_path: Path) -> None:
+    file = tmp_path / "keys.txt"
+    file.write_bytes(b"\x00\x01")
+    with gateway(lambda _: [Accepted("Uploaded keys.txt version 1")]) as playing:
+        assert hab("file", "upload", GROUP, "1", str(file)).exit_code == 0
+    assert playing.asked == [UploadFile(GroupFile(GROUP, "keys.txt", 1, b"\x00\x01"))]
+
+
+def test_list_shows_every_file_of_every_group(hab: Hab, gateway: Any) -> None:
+    files = {GROUP: (GroupFile(GROUP, "a.txt", 2, b"abc"),)}
+    with gateway(lambda _: [GroupFacts({}, files)]):
+        shown, as_json = hab("file", "list"), hab("file", "list", "--json")
+    assert shown.stdout.splitlines()[1].split() == [GROUP, "a.txt", "2", "3", "no"]
+    assert json.loads(as_json.stdout)["files"][0]["size_bytes"] == 3
