@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TypedDict
 
 import click
 
@@ -53,6 +54,7 @@ def members(*, full: bool, asked: Session, as_json: bool) -> None:
                 "me": seen.me,
                 "ring_id": seen.ring_id or None,
                 "settled": seen.settled,
+                "ring_key": _ring_key(seen),
                 "members": [_facts(view, seen.me) for view in views],
             },
         )
@@ -68,8 +70,36 @@ def members(*, full: bool, asked: Session, as_json: bool) -> None:
         "name",
     )
     table(columns, [_row(view, seen.me, full=full) for view in views])
+    if (key := _ring_key(seen)) and key["held_back_by"]:
+        holders = ", ".join(str(member)[:SHORT] for member in key["held_back_by"])
+        click.echo(
+            f"The ring is served with key {key['served']}; {key['newest']} is held back by "
+            f"{holders}: import it there, or depart who will not return.",
+            err=True,
+        )
     if not seen.settled:
         click.echo("The first exchange with the ring is still going on.", err=True)
+
+
+class RingKeyFacts(TypedDict):
+    """Which revision is served, which is the newest here, and who holds that one back."""
+
+    served: str
+    newest: str
+    held_back_by: list[str]
+
+
+def _ring_key(seen: Members) -> RingKeyFacts | None:
+    """Return where the ring key stands; None in a ring without one."""
+    mine = next((view.member.keys for view in seen.members if view.member.id == seen.me), ())
+    if not mine or not seen.served_key:
+        return None
+    holders = [
+        view.member.id
+        for view in seen.members
+        if view.health != "departed" and view.member.keys and mine[0] not in view.member.keys
+    ]
+    return {"served": seen.served_key, "newest": mine[0], "held_back_by": holders}
 
 
 def _row(view: MemberView, me: str, *, full: bool) -> tuple[object, ...]:

@@ -32,6 +32,11 @@ class Keychain:
         """The revisions held, newest first."""
         return () if self._keys is None else tuple(key.full_name for key in self._keys.revisions)
 
+    @property
+    def served(self) -> str:
+        """The revision to listen with; empty without a key."""
+        return "" if self._served is None else self._served.full_name
+
     def refresh(self) -> bool:
         """Look into the key cache; whether the revisions changed."""
         return self._keys is not None and self._keys.refresh()

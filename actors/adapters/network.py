@@ -41,6 +41,7 @@ from actors.messages.ring import (
     KeysHeld,
     LinkClosed,
     RingChosen,
+    RingKeyTurned,
     Route,
     Unroute,
 )
@@ -381,8 +382,8 @@ class ZmqNetwork:
             if peer.is_seed and peer.link is None and not peer.outbox:
                 self._forget(peer)
         if self._keychain.refresh():
-            self._tell_keys()
             self._turn_key()
+            self._tell_keys()
 
     def _turn_key(self) -> None:
         """Serve with the newest revision that all hold; a change closes and opens the port."""
@@ -399,6 +400,8 @@ class ZmqNetwork:
         self._listener.close()
         self._listener = Listener(self._context, self.address, pair)
         self._attend_listener()
+        self._world.emit(PORT, RingKeyTurned(self._keychain.served))
+        self._tell_keys()
 
     def _attend_listener(self) -> None:
         for source in (self._listener.socket, self._listener.monitor):
@@ -406,7 +409,7 @@ class ZmqNetwork:
 
     def _tell_keys(self) -> None:
         if self._keychain.keyed:
-            self._tell_gossip(KeysHeld(self._keychain.revisions))
+            self._tell_gossip(KeysHeld(self._keychain.revisions, self._keychain.served))
 
     def _has_room(self) -> bool:
         return len(self._listener) <= self._options.max_inbound

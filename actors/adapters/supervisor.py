@@ -2,7 +2,7 @@
 
 Started by the launcher with its options in the environment. It says hello to the launcher before
 anything heavy is imported, opens its sockets, starts the node, and ends with the code the node
-decides: 84 done, 86 departed, anything else is started again by the launcher.
+decides: 84 done, 86 departed, 0 to be started again at once, anything else after a pause.
 """
 
 from __future__ import annotations

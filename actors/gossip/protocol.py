@@ -123,6 +123,7 @@ class Ring:
         self.subscribers = Subscribers(core, self.opinions)
         self.phase: Phase = "loading"
         self.settled = False
+        self.served_key = ""
         self._armed_s: float | None = None
         self._ledger: bytes | None = None
         self._image: bytes | None = None
@@ -219,8 +220,8 @@ class Ring:
                 score = core.awareness.score
                 joined, unsynced = self.join.footing(), self._unsynced()
                 ring_id = self.join.ring_id
-                said = Members(core.me, ring_id, views, self.settled, score, *joined, unsynced)
-                core.effects.append(Reply(said))
+                known = (ring_id, views, self.settled, score, *joined, unsynced, self.served_key)
+                core.effects.append(Reply(Members(core.me, *known)))
             case DepartMember():
                 self.departures.ask(message, moment.ticket)
             case LeaveRing():
@@ -229,7 +230,8 @@ class Ring:
                 self.join.change_seeds(seeds)
                 if self.phase == "member":
                     self.join.dial()
-            case KeysHeld(keys):
+            case KeysHeld(keys, served):
+                self.served_key = served
                 if self.phase == "member" and keys != self.identity.record.keys:
                     self.identity.change({"keys": keys})
             case DialFailed():

@@ -21,6 +21,7 @@ FRAME_BYTES_MAX: Final = (
     4 * 1024 * 1024
 )  # argv and environment of one process fit in ARG_MAX, 2 MiB
 
+EXIT_RESTART: Final = 0  # it was told to restart, by whomever: start it again at once
 EXIT_STOPPED: Final = 84  # the supervisor ended as asked: stop all services, exit 0
 EXIT_FAILED: Final = 86  # it cannot or may not run here: stop all services, exit 86
 

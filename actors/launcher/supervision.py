@@ -2,7 +2,7 @@
 
 Habitat's table of exit codes, with one difference: a supervisor that ends by a signal has crashed,
 and its services live on. It is started again after 1 s, doubling to 30 s, and the doubling is
-forgotten once it has been up for 60 s.
+forgotten once it has been up for 60 s. One that was told to restart is started again at once.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
-from actors.launcher.protocol import EXIT_FAILED, EXIT_STOPPED, StopRequest
+from actors.launcher.protocol import EXIT_FAILED, EXIT_RESTART, EXIT_STOPPED, StopRequest
 from actors.launcher.vocabulary import Action, Say, SignalSupervisor, StartSupervisor, Tell
 
 CONNECT_TIMEOUT_S: Final = 5.0  # Habitat's HAB_LAUNCH_SUP_CONNECT_TIMEOUT_SECS
@@ -18,7 +18,7 @@ RESTART_MIN_S: Final = 1.0
 RESTART_MAX_S: Final = 30.0
 STEADY_S: Final = 60.0  # up for so long, a supervisor has earned a fresh backoff
 RESTART_PATIENCE_S: Final = 20.0  # for a supervisor asked to restart to end by itself
-PREDECESSOR_PATIENCE_S: Final = 10.0  # for the supervisor of a launcher that died
+PREDECESSOR_PATIENCE_S: Final = 5.0  # the supervisor of a dead launcher ends in 2 s, if it can
 EOF_PATIENCE_S: Final = 5.0  # between the end of its connection and the end of the process
 ATTEMPTS_MAX: Final = 5  # of a supervisor that never came as far as registering: 15 s of retries
 NO_CONNECTION: Final = "Failed to setup launcher IPC connection with supervisor"
@@ -120,12 +120,14 @@ def ended(
     failures = 0 if steady else state.failures
     if not state.registered and failures + 1 >= ATTEMPTS_MAX:
         return gone, "hopeless", [Say(_words(code, signal, reason)), Say(NO_CONNECTION)]
-    delay_s = 0.0 if state.restart_asked else min(RESTART_MAX_S, RESTART_MIN_S * 2.0**failures)
+    # A supervisor hears commands to restart too; the launcher sees only how it ends.
+    asked = state.restart_asked or (state.phase == "up" and code == EXIT_RESTART)
+    delay_s = 0.0 if asked else min(RESTART_MAX_S, RESTART_MIN_S * 2.0**failures)
     waiting = replace(
         gone,
         phase="waiting",
         start_at_s=now + delay_s,
-        failures=failures if state.restart_asked else min(failures + 1, 16),
+        failures=failures if asked else min(failures + 1, 16),
     )
     text = f"{_words(code, signal, reason)}; starting it again"
     return waiting, "go on", [Say(text + (f" in {delay_s:g} s" if delay_s else ""))]

@@ -129,7 +129,8 @@ class Members(Message, frozen=True):
     """The ring as this member sees it. `settled`: the first push/pull is done (or 5 s passed).
 
     `seeds_joined` of its `seeds` have answered it in this life (itself counts). `unsynced` are the
-    living permanent peers whose store has not yet been seen to equal its own.
+    living permanent peers whose store has not yet been seen to equal its own. `served_key` is the
+    ring key revision it listens with, empty in a ring without a key.
     """
 
     me: MemberId
@@ -140,6 +141,7 @@ class Members(Message, frozen=True):
     seeds: int = 0
     seeds_joined: int = 0
     unsynced: tuple[MemberId, ...] = ()
+    served_key: str = ""
 
 
 class DepartMember(Message, frozen=True):
@@ -173,9 +175,13 @@ class SeedsChanged(Message, frozen=True):
 
 
 class KeysHeld(Message, frozen=True):
-    """Any → gossip: the ring key revisions this member holds, for its own record."""
+    """`port/net` → gossip: the ring key revisions this member holds, for its own record.
+
+    `served` is the one it listens with, as long as another member does not hold the newest.
+    """
 
     keys: tuple[str, ...] = ()
+    served: str = ""
 
 
 class RingChosen(Message, frozen=True):
@@ -265,6 +271,13 @@ class RingJoined(Event, frozen=True):
     ring_id: str
     peer: str
     sentence: ClassVar[str] = "joined ring {ring_id} through {peer}"
+
+
+class RingKeyTurned(Event, frozen=True):
+    """This member listens with another revision of the ring key from now on."""
+
+    revision: str
+    sentence: ClassVar[str] = "ring key {revision} is served from now on"
 
 
 class FrameRefused(Event, frozen=True):

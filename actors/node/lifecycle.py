@@ -1,7 +1,8 @@
 """How a supervisor ends: services first, then the ring is told, then the process; pure.
 
 Each stage has a deadline, because an ending must end: the launcher kills what is left.
-Exit codes are Habitat's (launcher): 84 done, 86 departed, anything else is started again.
+Exit codes are Habitat's (launcher): 84 done, 86 departed, 0 to be started again at once, anything
+else is started again after a pause.
 """
 
 from __future__ import annotations

@@ -77,6 +77,20 @@ def test_members_as_json_have_whole_ids_and_a_schema(hab: Hab, gateway: Start) -
     assert other["suspected_by"] == [ME]
 
 
+def test_who_holds_a_new_ring_key_back_is_told(hab: Hab, gateway: Start) -> None:
+    old, new = "prod-20260101000000", "prod-20260201000000"
+    views = (
+        MemberView(Member(OTHER, 3, "10.0.0.2:9638", keys=(old,)), "confirmed"),
+        MemberView(Member("c" * 32, 3, "10.0.0.3:9638", keys=(old,)), "departed"),
+        MemberView(Member(ME, 1, "10.0.0.1:9638", keys=(new, old)), "alive"),
+    )
+    with gateway(lambda _: [Members(ME, "0123456789abcdef", views, served_key=old)]):
+        told = hab("ring", "members")
+        answer = json.loads(hab("ring", "members", "--json").stdout)
+    assert answer["ring_key"] == {"served": old, "newest": new, "held_back_by": [OTHER]}
+    assert f"served with key {old}; {new} is held back by b7000000" in told.stderr
+
+
 def test_supervisor_status_has_its_schema_and_pids(hab: Hab, gateway: Start) -> None:
     with gateway(lambda _: [INFO]):
         answer = json.loads(hab("sup", "status", "--json").stdout)

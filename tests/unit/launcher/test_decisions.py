@@ -211,7 +211,7 @@ def test_what_is_left_of_a_leaders_group_still_dies_at_its_instant() -> None:
 
 
 def test_a_supervisor_that_ends_by_any_signal_or_code_is_started_again() -> None:
-    for code, signal in ((0, None), (1, None), (70, None), (None, 9), (None, 15), (None, 11)):
+    for code, signal in ((1, None), (2, None), (70, None), (None, 9), (None, 15), (None, 11)):
         story = Story().up().service()
         did = story.hear(SupervisorEnded(SUPERVISOR, code, signal))
         assert not any(isinstance(action, SignalGroup | Exit) for action in did)
@@ -307,6 +307,14 @@ def test_hup_restarts_at_once_and_leaves_services_alone() -> None:
     assert "service:a" in story.state.groups
 
 
+def test_a_supervisor_that_restarts_by_command_is_never_kept_waiting() -> None:
+    story = Story().up()
+    for pid in range(SUPERVISOR + 1, SUPERVISOR + 9):
+        story.hear(SupervisorEnded(pid - 1, 0))
+        assert StartSupervisor() in story.wait(0.0)
+        story.hear(SupervisorStarted(pid), Hello(pid))
+
+
 def test_a_supervisor_that_closed_its_end_and_stays_is_killed() -> None:
     story = Story().up()
     story.hear(Disconnected())
@@ -324,7 +332,7 @@ def test_late_reports_of_earlier_processes_change_nothing() -> None:
 def test_an_earlier_launchers_supervisor_goes_first() -> None:
     story = Story()
     assert StartSupervisor() not in story.hear(Begin(49))
-    assert StartSupervisor() not in story.wait(9.0)
+    assert StartSupervisor() not in story.wait(4.0)
     assert SignalSupervisor(49, "KILL") in story.wait(1.1)
     assert StartSupervisor() in story.hear(SupervisorEnded(49))
 
