@@ -133,16 +133,27 @@ class LauncherPort:
                 self._write()
                 if link.closed:
                     break
-                end = link.fileno()
-                waiting = [end] if link.wants_room else []
-                readable, _, _ = select.select([end, self._wake], waiting, [])
-                if self._wake in readable:
+                woken, heard = self._sleep(link)
+                if woken:
                     os.read(self._wake, _WAKE_BYTES)
-                if end in readable:
+                if heard:
                     for frame in link.receive():
                         self._hear(frame)
         finally:
             self._end()
+
+    def _sleep(self, link: Link) -> tuple[bool, bool]:
+        """Wait for a ring of our own, or for the launcher; which of the two came.
+
+        With poll(2): beside a thousand services the inherited descriptor has a number that is too
+        great for select(2).
+        """
+        end = link.fileno()
+        poller = select.poll()
+        poller.register(self._wake, select.POLLIN)
+        poller.register(end, select.POLLIN | (select.POLLOUT if link.wants_room else 0))
+        events = dict(poller.poll())
+        return self._wake in events, bool(events.get(end, 0) & ~select.POLLOUT)
 
     def _write(self) -> None:
         while self._outbox:

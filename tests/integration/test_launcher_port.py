@@ -1,6 +1,8 @@
 """The supervisor's port to the launcher, over a real socketpair."""
 
+import fcntl
 import os
+import resource
 import socket
 import sys
 import threading
@@ -66,11 +68,15 @@ class Post:
 
 
 class Pair:
-    def __init__(self) -> None:
+    """A launcher's end and the port's; the port's descriptor has at least the number `least`."""
+
+    def __init__(self, least: int = 3) -> None:
         theirs, ours = socket.socketpair()
+        with theirs:
+            inherited = fcntl.fcntl(theirs, fcntl.F_DUPFD_CLOEXEC, least)
         self.launcher = Link(ours)
         self.post = Post()
-        self.port = LauncherPort(self.post, theirs.detach())  # type: ignore[arg-type]
+        self.port = LauncherPort(self.post, inherited)  # type: ignore[arg-type]
         self.frames: list[protocol.Frame] = []
 
     def hears(self) -> protocol.Frame:
@@ -89,6 +95,24 @@ def pair() -> Iterator[Pair]:
     yield pair
     pair.port.close()
     pair.launcher.close()
+
+
+def test_a_descriptor_too_great_for_select_is_no_trouble() -> None:
+    """A launcher that follows the files of 1,000 services inherits such a one to its supervisor."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    number = 1200
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(soft, number + 100), hard), hard))
+    pair = Pair(number)
+    try:
+        assert pair.hears() == protocol.Hello(os.getpid())
+        pair.launcher.send(protocol.Welcome(7, "boot", 1))
+        assert pair.port.welcomed.wait(10)
+        pair.post.send(ListProcesses(), "list")
+        assert pair.hears() == protocol.List("1")
+    finally:
+        pair.port.close()
+        pair.launcher.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_requests_go_out_in_order_and_answers_find_their_asker(pair: Pair) -> None:

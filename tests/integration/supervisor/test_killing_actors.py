@@ -44,9 +44,9 @@ def test_killing_every_actor_loses_no_process_no_command_and_no_cause(machine: M
     machine.hab("svc", "load", "acme/hooked", "--health-check-interval", "1")
     before = {name: machine.up(name) for name in STEADY}
     boss = machine.info()
+    kills = Kills(machine, frozenset(machine.actors()))
     operator = Operator(machine, random.Random(SEED + 1))
     operator.thread.start()
-    kills = Kills(machine)
     try:
         for _ in range(ROUNDS):
             names = sorted(set(machine.actors()) - {"node"})
@@ -78,6 +78,7 @@ class Kills:
     """Kills actors, each in its turn and not too often, and remembers which event said so."""
 
     machine: Machine
+    tree: frozenset[str]  # who has to be there for the tree to be whole
     last_s: dict[str, float] = field(default_factory=dict)
     done: list[tuple[str, int, str]] = field(default_factory=list)
 
@@ -106,6 +107,8 @@ class Kills:
             return True  # unloaded meanwhile
         if name not in actors or actors[name].instance <= instance:
             return False
+        if not self.tree <= set(actors):
+            return False  # a parent is back and has not begun all of its children
         return all(a.state == "ALIVE" for a in actors.values())
 
     def each_is_told_with_its_cause(self) -> None:
