@@ -15,6 +15,7 @@ from actors.errors import HostError
 from actors.gossip.core import RingOption
 from actors.launcher.protocol import ENV_FD, ENV_PID
 from actors.messages.base import MemberId, is_member_id
+from actors.messages.ring import SysInfo
 from actors.node.actor import Identity
 from actors.node.options import ENVIRONMENT_NAME, SupervisorOptions
 from actors.node.tree import TreeOptions
@@ -121,6 +122,29 @@ def identity(options: SupervisorOptions, launcher_pid: int, address: str) -> Ide
     )
 
 
+def sys_info(options: SupervisorOptions, address: str, hostname: str) -> SysInfo:
+    """Where this machine is found (`address`), and where its supervisor listens."""
+    gossip_ip, gossip_port = _split(options.listen_gossip)
+    http_ip, http_port = _split(options.listen_http)
+    ctl_ip, ctl_port = _split(options.listen_ctl)
+    return SysInfo(
+        ip=_split(address)[0],
+        hostname=hostname,
+        gossip_ip=gossip_ip,
+        gossip_port=gossip_port,
+        http_gateway_ip=http_ip,
+        http_gateway_port=http_port,
+        ctl_gateway_ip=ctl_ip,
+        ctl_gateway_port=ctl_port,
+    )
+
+
+def _split(address: str) -> tuple[str, int]:
+    """`HOST:PORT` apart; a path (of a control socket) has no port."""
+    host, _, port = address.rpartition(":")
+    return (host.strip("[]"), int(port)) if port.isdigit() else (address, 0)
+
+
 def tree_options(options: SupervisorOptions, address: str, control_endpoint: str) -> TreeOptions:
     """What the actors are told."""
     layout, environment = options.layout, inherited()
@@ -138,8 +162,9 @@ def tree_options(options: SupervisorOptions, address: str, control_endpoint: str
             svc_dir=str(layout.services),
             environment=environment,
             can_switch_user=can_switch_user(),
-            hostname=hostname,
-            address=address.rpartition(":")[0],
+            sys=sys_info(options, address, hostname),
+            version=__version__,
+            permanent=options.permanent,
             backoff_min_s=options.backoff_min_s,
             backoff_max_s=options.backoff_max_s,
             cooldown_s=options.backoff_cooldown_s,

@@ -47,6 +47,19 @@ class MemberView(msgspec.Struct, frozen=True, omit_defaults=True):
     since_s: float = 0.0
 
 
+class SysInfo(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where a supervisor's machine is found, and where the supervisor listens."""
+
+    ip: str = ""
+    hostname: str = ""
+    gossip_ip: str = ""
+    gossip_port: int = 0
+    http_gateway_ip: str = ""
+    http_gateway_port: int = 0
+    ctl_gateway_ip: str = ""
+    ctl_gateway_port: int = 0
+
+
 class ServiceInfo(Message, frozen=True):
     """The body of a `service` rumor: what a member tells about one of its services."""
 
@@ -57,8 +70,7 @@ class ServiceInfo(Message, frozen=True):
     health: str = "unknown"
     topology: str = "standalone"
     strategy: str = "none"
-    address: str = ""
-    hostname: str = ""
+    sys: SysInfo = SysInfo()
     exports: dict[str, object] = {}
     bootstrap_expect: int = 3
 

@@ -185,8 +185,7 @@ def info_of(life: Life, at: Moment) -> ServiceInfo | None:
         health=life.health,
         topology=spec.topology,
         strategy=spec.update_strategy,
-        address=at.options.address,
-        hostname=at.options.hostname,
+        sys=at.options.sys,
         exports=package.exported if package else {},
         bootstrap_expect=spec.bootstrap_expect,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from actors import __version__
 from actors.control.process import HostOptions
 from actors.gossip.core import RingOption
+from actors.messages.ring import SysInfo
 from actors.node.actor import Identity, NodeActor
 from actors.node.tree import TreeOptions, root_children
 from actors.service.options import ServiceOptions
@@ -25,8 +26,7 @@ def supervisor(seeds: tuple[str, ...], *, permanent: bool, keyed: bool = False) 
                 root=ROOT,
                 svc_dir=f"{ROOT}/svc",
                 can_switch_user=True,
-                hostname=name,
-                address=machine.address.partition(":")[0],
+                sys=SysInfo(ip=machine.address.partition(":")[0], hostname=name),
             ),
             hosts=HostOptions(argv=("host",), endpoint="sim://control", secret_file="secret"),  # noqa: S106 - a file's name
             keyed=keyed,

@@ -7,11 +7,12 @@ import pytest
 
 from actors.gossip.stamps import KEEP_S, STALE_S
 from actors.messages.gossip import News
-from actors.messages.ring import PublishRumor, RumorsChanged, ServiceInfo, Subscribe
+from actors.messages.ring import PublishRumor, RumorsChanged, ServiceInfo, Subscribe, SysInfo
 
 
 def publish(node: Any, key: str, *, up: bool = True, gone: bool = False, pad: int = 0) -> None:
-    info = ServiceInfo(node.member, "redis.default", "core/redis/7", up=up, hostname="h" * pad)
+    sys = SysInfo(hostname="h" * pad)
+    info = ServiceInfo(node.member, "redis.default", "core/redis/7", up=up, sys=sys)
     node.hear(PublishRumor("service", key, None if gone else info, gone))
 
 
