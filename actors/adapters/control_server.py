@@ -25,12 +25,14 @@ from actors.adapters.control_sessions import OpenRequest, Session, SessionTable
 from actors.adapters.control_socket import Listener
 from actors.adapters.host_links import Answer, HostLinks
 from actors.control.admission import follows
+from actors.control.reach import Reach
 from actors.control.routes import route_of
 from actors.control.window import RequestWindow
 from actors.errors import WireError
 from actors.messages.base import Event, Message
 from actors.messages.control import (
     ControlRefused,
+    MembersReachable,
     QuerySessions,
     Request,
     RequestEnded,
@@ -93,6 +95,7 @@ class ControlServer:
         self.endpoint = self._listener.endpoint
         self._sessions = SessionTable(os.urandom(3).hex(), options.max_sessions, options.max_open)
         self._window = RequestWindow()
+        self._reach = Reach()
         self._hosts = HostLinks(self._send_host)
         self._calls = 0
         self._refused: Counter[str] = Counter()
@@ -320,7 +323,8 @@ class ControlServer:
         self._calls += 1
         call = f"{session.id}/{self._calls}"
         answers = route.path if route is not None and not member else ""
-        request = OpenRequest(call, request_id, session.id, answers, follows(message), writes)
+        follow = follows(message)
+        request = OpenRequest(call, request_id, session.id, answers, follow, writes, member)
         if writes and request_id:
             known = self._window.begin(request_id, call, self._world.clock.now())
             if isinstance(known, str) and self._sessions.move(known, session):
@@ -387,6 +391,11 @@ class ControlServer:
                 self._hosts.lost(lost)
             case HostsGone():
                 self._hosts.all_lost()
+            case MembersReachable(members):
+                for gone in self._reach.take(members):
+                    failed = CallFailed("ActorUnavailableError", gone.text)
+                    for request in self._sessions.of_member(gone):
+                        self._answer(request.call, failed, more=False)
             case QuerySessions():
                 living = (*sorted(self._local), *(s.id for s in self._sessions.all()))
                 self._world.answer(envelope, Sessions(self._world.member, living))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
+from actors.control.reach import LostMember
 from actors.control.window import WINDOW_S, WINDOW_SIZE
 
 
@@ -13,6 +14,7 @@ class OpenRequest:
     """A request that waits for answers. `call` is its word in the ticket, `path` who answers.
 
     `session` is empty once its client is gone: a command's outcome is kept for its next asker.
+    `member` is the word that named another member as the one to answer.
     """
 
     call: str
@@ -21,6 +23,7 @@ class OpenRequest:
     path: str = ""
     follows: bool = False
     writes: bool = False
+    member: str = ""
 
 
 @dataclass(slots=True)
@@ -134,6 +137,10 @@ class SessionTable:
     def find(self, call: str) -> OpenRequest | None:
         """The open request of a call."""
         return self._open.get(call)
+
+    def of_member(self, lost: LostMember) -> list[OpenRequest]:
+        """The open requests that a lost member was to answer."""
+        return [request for request in self._open.values() if lost.is_meant_by(request.member)]
 
     def close(self, call: str) -> OpenRequest | None:
         """The request is settled (or given up): no longer open."""

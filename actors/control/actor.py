@@ -9,6 +9,7 @@ from actors.control.admission import Admitted, Ring, admit, follows
 from actors.control.hosting import PORT, UserActorTable, path_of
 from actors.control.members import fitting
 from actors.control.process import HostOptions, end_in_words, key_of, start_process
+from actors.control.reach import reachable
 from actors.effects import (
     After,
     Ask,
@@ -25,6 +26,7 @@ from actors.effects import (
 from actors.errors import ActorDiedError
 from actors.messages.base import Message, join_address, split_address
 from actors.messages.control import (
+    MembersReachable,
     QuerySessions,
     Request,
     RequestAdmitted,
@@ -104,7 +106,7 @@ class ControlActor(Actor):
                     if view.health in ("alive", "suspect")
                 }
                 self._ring = Ring(self._ring.me, ids, self._ring.keyed, names)
-                return []
+                return [Send(PORT, MembersReachable(reachable(members)))]
             case Resubscribe():
                 return self._subscribe()
             case _:

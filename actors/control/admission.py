@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 class Ring:
     """What admission knows of the ring. `keyed`: it has a ring key, so members obey one another.
 
-    `names` are those of members that are there now: a name may be given again.
+    `members` is empty until gossip has told them, oneself included. `names` are those of members
+    that are there now: a name may be given again.
     """
 
     me: MemberId
@@ -53,6 +54,9 @@ def admit(request: Request, ring: Ring, random: Random) -> Verdict:
     member = ring.me
     if request.member:
         resolved = resolve(request.member, ring.me, ring.members, ring.names)
+        if isinstance(resolved, Unresolved) and not ring.members:
+            text = "the ring's members are not known yet: the first exchange with it goes on"
+            return CallFailed("ActorUnavailableError", text, "not-settled")
         if isinstance(resolved, Unresolved):
             return CallFailed("Refused", resolved.text, resolved.code)
         member = resolved

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+import msgspec
+
 from actors.messages.base import Event, Message
 
 
@@ -54,6 +56,20 @@ class Sessions(Message, frozen=True):
 
     member: str
     sessions: tuple[str, ...] = ()
+
+
+class ReachableMember(msgspec.Struct, frozen=True):
+    """A member that may be asked; `epoch` names its process life."""
+
+    id: str
+    name: str
+    epoch: int
+
+
+class MembersReachable(Message, frozen=True):
+    """control → port/control: the members there are; requests to others get no answer any more."""
+
+    members: tuple[ReachableMember, ...]
 
 
 class QuerySupervisor(Message, frozen=True):

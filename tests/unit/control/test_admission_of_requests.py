@@ -65,6 +65,11 @@ def test_an_ambiguous_or_unknown_member_is_refused_with_what_would_help() -> Non
     assert isinstance(resolve("", ME, [PEER]), Unresolved)
 
 
+def test_before_the_ring_has_said_who_is_there_a_member_may_still_come() -> None:
+    assert refused(ListActors(), "beta", Ring(ME, keyed=True)) == "not-settled"
+    assert sent_to(ListActors(), "aa", Ring(ME, keyed=True)) == "node"
+
+
 def test_a_member_is_named_too_and_a_name_like_another_s_id_is_ambiguous() -> None:
     named = Ring(ME, frozenset({ME, PEER, OTHER}), keyed=True, names={PEER: "beta", OTHER: "aaaa"})
     assert sent_to(ListActors(), "beta", named) == f"{PEER}/node"
