@@ -122,6 +122,7 @@ def launch(options: SupervisorOptions) -> NoReturn:
             argv=SUPERVISOR,
             env={**environment, ENVIRONMENT_NAME: options.to_json()},
             json_logging=options.json_logging,
+            color=options.color,
             log_size_bytes=options.log_size_bytes,
             log_keep=options.log_files,
         )

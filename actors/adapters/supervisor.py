@@ -24,6 +24,7 @@ from actors.node.options import ENVIRONMENT_NAME, SupervisorOptions, from_json
 if TYPE_CHECKING:
     from actors.adapters.eventlog import SqliteEventLog
     from actors.adapters.keys import RingKeys
+    from actors.adapters.supervisor_log import SupervisorLog
     from actors.messages.envelope import Envelope
     from actors.runtime.world import World
 
@@ -42,15 +43,15 @@ def main() -> int:
     hello(fd)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the launcher's to hear
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    logging.basicConfig(
-        stream=sys.stdout,
-        level=logging.INFO if options.verbose else logging.WARNING,
-        format="hab-sup(MR): %(message)s",
-    )
+    from actors.adapters.supervisor_log import SupervisorLog
     from actors.errors import CryptoError, HabError, UsageError
+    from actors.launcher.console import Console
 
+    console = Console(1, json_lines=options.json_logging, color=options.color)
+    said = SupervisorLog(console, verbose=options.verbose)
+    logging.basicConfig(handlers=[said], level=said.level, format="%(message)s")
     try:
-        return Supervisor(options, fd).run()
+        return Supervisor(options, fd, said).run()
     except (CryptoError, UsageError) as error:
         _log.error("Unable to start the supervisor: %s", error)
         return EXIT_NO_RETRY
@@ -72,9 +73,10 @@ _Adapter = TypeVar("_Adapter", bound=Closes)
 class Supervisor:
     """One supervisor process's adapters, opened in order and closed in reverse."""
 
-    def __init__(self, options: SupervisorOptions, fd: int) -> None:
+    def __init__(self, options: SupervisorOptions, fd: int, said: SupervisorLog) -> None:
         self._options = options
         self._fd = fd
+        self._said = said
         self._ends: SimpleQueue[tuple[int, str]] = SimpleQueue()
         self._open = contextlib.ExitStack()
 
@@ -108,6 +110,7 @@ class Supervisor:
         log = self._closing(
             SqliteEventLog(state / "events.db", member, clock, lambda: hlc.tick(clock.wall()))
         )
+        log.subscribe(self._said.events)
         hlc.merge(log.last_hlc, clock.wall())
         world = World(
             member=member,
@@ -149,6 +152,9 @@ class Supervisor:
         address = facts.advertised(network.address, options.sys_ip_address)
         who = facts.identity(options, launcher.launcher_pid, address)
         told = facts.tree_options(options, address, control.endpoint)
+        self._said.say(f"Supervisor Member-ID {world.member}")
+        self._said.say(f"Starting gossip-listener on {network.address}")
+        self._said.say(f"Starting ctl-gateway on {control.endpoint}")
         world.traced = options.trace
         world.start_root(NodeActor, who, root_children(told))
         world.tell("port/launcher", SupervisorReady(f"gossip on {network.address}"))

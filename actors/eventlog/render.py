@@ -46,7 +46,7 @@ def short(record: EventRecord, offset_s: int = 0, *, ids: bool = False) -> str:
     """One line: local time, member, actor, sentence; with `ids` the event's id at the end."""
     _, month, day, hour, minute, second = civil(record.wall, offset_s)
     when = f"{MONTHS[month - 1]} {day:02} {hour:02}:{minute:02}:{second:06.3f}"
-    line = f"{when} {member_of(record.id)[:PREFIX]} {record.actor}: {_one_line(record.text)}"
+    line = f"{when} {member_of(record.id)[:PREFIX]} {record.actor}: {one_line(record.text)}"
     return f"{line} [{short_id(record.id)}]" if ids else line
 
 
@@ -120,9 +120,9 @@ _ENTITY: Mapping[str, str] = {";": "#59;", "#": "#35;", "<": "#lt;", ">": "#gt;"
 
 def _label(text: str) -> str:
     """A text Mermaid shows as it is: one line, its own signs as entity codes."""
-    return re.sub(r"[;#<>]", lambda found: _ENTITY[found[0]], _one_line(text)) or " "
+    return re.sub(r"[;#<>]", lambda found: _ENTITY[found[0]], one_line(text)) or " "
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """A text whose control characters cannot move the terminal's cursor or start a line."""
     return "".join(c if c.isprintable() else " " for c in text).strip()

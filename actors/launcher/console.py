@@ -1,6 +1,7 @@
 """The launcher's own standard output, which must never stop it.
 
-Lines go out as `<preamble>(<key>): <text>`, or as Habitat's JSON objects with `--json-logging`.
+Lines go out as `<preamble>(<key>): <text>`, the preamble in colour if wanted, or as Habitat's JSON
+objects with `--json-logging`.
 A reader that is slow costs lines, which are counted and the number said when it reads again; one
 that is gone costs all of them. A pipe or terminal is opened anew to be non-blocking without making
 it so for the shell that shares it; a socket is sent to without waiting.
@@ -20,14 +21,18 @@ BUFFER_BYTES_MAX: Final = 512 * 1024
 _CHUNK: Final = 64 * 1024
 _PIPE_BUF: Final = 4096  # what has room when poll says there is some (pipe(7))
 OWN: Final = "hab-launch"
+_COLORED: Final = "\x1b[36m{}\x1b[0m"  # cyan, as Habitat's: who speaks stands out from what is said
 
 
 class Console:
     """Writes lines to descriptor `fd`. `waiting_fd` is to be watched for room, -1 when none is."""
 
-    def __init__(self, fd: int = 1, *, json_lines: bool = False, own: str = OWN) -> None:
+    def __init__(
+        self, fd: int = 1, *, json_lines: bool = False, own: str = OWN, color: bool = False
+    ) -> None:
         self.dropped = 0
         self._json = json_lines
+        self._mark = _COLORED if color else "{}"
         self._own = own
         self._lines: deque[bytes] = deque()
         self._size = 0
@@ -42,12 +47,12 @@ class Console:
             self.line(self._own, "MN", line)
 
     def line(self, preamble: str, key: str, text: str) -> None:
-        """A line in the name of `preamble`; `key` says what speaks (O, E, HK, MN)."""
+        """A line in the name of `preamble`; `key` says what speaks (O, E, HK, MN, …)."""
         if self._json:
             record = {"preamble": preamble, "logkey": key, "content": text}
             data = json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n"
         else:
-            data = f"{preamble}({key}): {text}\n"
+            data = f"{self._mark.format(preamble)}({key}): {text}\n"
         self._queue(data.encode(errors="replace"))
 
     @property

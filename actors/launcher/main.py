@@ -42,6 +42,7 @@ class LauncherOptions:
     argv: tuple[str, ...]
     env: dict[str, str] = field(default_factory=dict)
     json_logging: bool = False
+    color: bool = False
     prefix: str = OWN
     log_size_bytes: int = ROTATION.size_bytes
     log_keep: int = ROTATION.keep
@@ -51,7 +52,7 @@ class LauncherOptions:
 
 def run(options: LauncherOptions) -> int:
     """Be the launcher until the end; returns the exit code (0, 86, or 1 with the reason said)."""
-    console = Console(1, json_lines=options.json_logging, own=options.prefix)
+    console = Console(1, json_lines=options.json_logging, own=options.prefix, color=options.color)
     try:
         lock_fd = lock.acquire(os.path.join(options.state_dir, LOCK_FILE))
     except (lock.LockHeldError, OSError) as error:

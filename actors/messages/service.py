@@ -321,6 +321,7 @@ class ServiceStageChanged(Event, frozen=True):
     stage: str
     reason: str
     pid: int = 0
+    service_group: str = ""
     sentence: ClassVar[str] = "{service} is {stage}: {reason}"
 
 
@@ -329,4 +330,15 @@ class HealthChanged(Event, frozen=True):
 
     service: str
     health: str
+    service_group: str = ""
     sentence: ClassVar[str] = "health of {service} is {health}"
+
+
+class HookFailed(Event, frozen=True):
+    """A hook failed; `how` in words, with what follows from it."""
+
+    service: str
+    hook: str
+    how: str
+    service_group: str = ""
+    sentence: ClassVar[str] = "{hook} of {service} failed: {how}"

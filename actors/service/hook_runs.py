@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import msgspec
 
-from actors.effects import After, Ask
+from actors.effects import After, Ask, Effect, Emit
 from actors.messages.process import ProcessExited
-from actors.messages.service import HookDue
+from actors.messages.service import HookDue, HookFailed
 from actors.service import hooks
 from actors.service.backoff import next_delay_s
 from actors.service.life import RUNNING, Decision, Life, Moment, outdated, spec_of
@@ -43,20 +43,35 @@ def hook_ended(life: Life, key: str, end: ProcessExited, at: Moment, reason: str
     """A hook ended, or could not be started (`reason`)."""
     if not key or key not in (life.hook, life.health_hook, life.post_run_hook):
         return life, []
-    words = reason or hooks.exit_words(end.code, end.signal)
+    how = _how(end, reason)
     if key == life.health_hook:
         return _checked(replace(life, health_hook=""), end.code, at)
     if key == life.post_run_hook:
-        return _post_run_ended(replace(life, post_run_hook=""), end.code, at)
+        return _post_run_ended(replace(life, post_run_hook=""), how, at)
     life = replace(life, hook="")
     if life.phase == "post_stop":
-        return stopped(life)
+        told = _failed(life, hooks.POST_STOP, f"{how}; it is down all the same") if how else []
+        life, effects = stopped(life)
+        return life, [*told, *effects]
     if life.aborting or outdated(life):
         return replace(life, phase="down", reason="", aborting=False), []
-    if end.code == 0 and not reason:
+    if not how:
         return launch(life, at)
-    text = f"exited with status code {end.code}" if end.code is not None else f"ended: {words}"
-    return fail(life, f"Initialization failed! 'init' {text}", at, failed=True)
+    return fail(life, f"Initialization failed! 'init' {how}", at, failed=True)
+
+
+def _how(end: ProcessExited, reason: str) -> str:
+    """How a hook failed, in words; empty if it did not."""
+    if reason:
+        return f"could not be run: {reason}"
+    if end.code is not None:
+        return f"exited with status code {end.code}" if end.code else ""
+    late = "took too long and was ended" if end.ended_by == "timeout" else "ended"
+    return f"{late}: {hooks.exit_words(end.code, end.signal)}"
+
+
+def _failed(life: Life, hook: str, how: str) -> list[Effect]:
+    return [Emit(HookFailed(life.name, hook, how, spec_of(life).service_group))]
 
 
 def _checked(life: Life, code: int | None, at: Moment) -> Decision:
@@ -68,12 +83,15 @@ def _checked(life: Life, code: int | None, at: Moment) -> Decision:
     return life, [After(due_s, due, name=hooks.HEALTH_CHECK)]
 
 
-def _post_run_ended(life: Life, code: int | None, at: Moment) -> Decision:
-    if code == 0 and life.record is not None:
+def _post_run_ended(life: Life, how: str, at: Moment) -> Decision:
+    if not how and life.record is not None:
         record = msgspec.structs.replace(life.record, post_run_done=True)
         life = replace(life, record=record, retry_s=0.0)
         return life, [persist(life)]
     options = at.options
     delay_s = next_delay_s(life.retry_s, options.backoff_min_s, options.backoff_max_s, at.random)
     due = HookDue(hooks.POST_RUN, life.pid or 0)
-    return replace(life, retry_s=delay_s), [After(delay_s, due, name=hooks.POST_RUN)]
+    return replace(life, retry_s=delay_s), [
+        *_failed(life, hooks.POST_RUN, f"{how}; it is tried again in {delay_s:.1f} s"),
+        After(delay_s, due, name=hooks.POST_RUN),
+    ]

@@ -143,7 +143,8 @@ def prepared(life: Life, answer: ServicePrepared, at: Moment) -> Decision:
     life = replace(life, record=record, call="")
     if INIT not in record.hooks:
         return launch(life, at)
-    life, key = hook_key(replace(life, phase="initializing"), INIT, at)
+    life = replace(life, phase="initializing", reason="the init hook runs")
+    life, key = hook_key(life, INIT, at)
     start = start_hook(INIT, key, record, at.options, 0.0)
     return replace(life, hook=key), [Cancel("answer"), Ask(LAUNCHER, start, key)]
 
@@ -152,7 +153,7 @@ def launch(life: Life, at: Moment) -> Decision:
     """Write down what is about to run, then ask for it."""
     assert life.record is not None, "a start without a record"
     record = msgspec.structs.replace(life.record, init_done=True)
-    life = replace(life, phase="starting", hook="", record=record)
+    life = replace(life, phase="starting", reason="", hook="", record=record)
     start = start_service(
         process_key(life.name), record, at.options, stop_signal(life), stop_timeout_s(life)
     )

@@ -52,14 +52,17 @@ def tell(before: Life, after: Life, at: Moment, *, again: bool = False) -> Decis
 
 def _events(before: Life, after: Life) -> list[Effect]:
     effects: list[Effect] = []
-    stage = stage_of(after)
+    stage, group = stage_of(after), spec_of(after).service_group
     changed = (stage, after.reason) != (stage_of(before), before.reason)
     if stage is not None and changed:
         said = after.reason or (f"pid {after.pid}" if after.pid else SAID.get(stage, stage))
-        effects.append(Emit(ServiceStageChanged(after.name, stage, said, after.pid or 0)))
+        pid = after.pid or 0
+        effects.append(Emit(ServiceStageChanged(after.name, stage, said, pid, group)))
     checked = after.phase in RUNNING and has_hook(after, HEALTH_CHECK)
-    if checked and after.health not in (before.health, "unknown"):
-        effects.append(Emit(HealthChanged(after.name, after.health)))
+    # A process that was not checked yet is unknown too, which is no news.
+    news = after.health != "unknown" or before.phase in RUNNING
+    if checked and news and after.health != before.health:
+        effects.append(Emit(HealthChanged(after.name, after.health, group)))
     return effects
 
 

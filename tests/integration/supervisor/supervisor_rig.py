@@ -97,9 +97,16 @@ class Machine:
     # ── processes ──
 
     def start(
-        self, *words: str, verb: tuple[str, ...] = ("sup", "run"), ready: bool = True
+        self,
+        *words: str,
+        verb: tuple[str, ...] = ("sup", "run"),
+        ready: bool = True,
+        terminal: int = -1,
     ) -> None:
-        """Start `hab sup run` in a session of its own; wait until it answers."""
+        """Start `hab sup run` in a session of its own; wait until it answers.
+
+        It writes to `self.log`, or to the descriptor `terminal`.
+        """
         ports = [f"--listen-gossip=127.0.0.1:{self.gossip}", f"--listen-http=127.0.0.1:{self.http}"]
         with self.log.open("ab") as log:
             self.launcher = subprocess.Popen(
@@ -107,7 +114,7 @@ class Machine:
                 env=self.environment,
                 cwd=self.root,
                 stdin=subprocess.DEVNULL,
-                stdout=log,
+                stdout=log if terminal < 0 else terminal,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )

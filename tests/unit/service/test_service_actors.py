@@ -9,6 +9,8 @@ import pytest
 from actors.messages.ring import Census, GroupMember, ServiceInfo
 from actors.messages.service import (
     Accepted,
+    HealthChanged,
+    HookFailed,
     LoadService,
     RestartService,
     ServiceSpec,
@@ -179,6 +181,37 @@ def test_a_stop_ends_a_hanging_init_hook(rig: Any, make_package: Any) -> None:
     assert rig.command(StopService("web"))[-1].outcome == "down"
     assert rig.live() == []
     assert rig.hooks("web", "post-stop") == []
+
+
+def test_a_failed_post_stop_is_told_and_the_service_is_down_all_the_same(
+    rig: Any, make_package: Any
+) -> None:
+    rig.shelf.add(make_package(hooks=("run", "post-stop"), version="2.0"))
+    rig.programs["hook:web:post-stop:"] = Behaviour(runs_s=0.1, code=4)
+    rig.command(LoadService(WEB))
+    assert rig.command(StopService("web"))[-1].outcome == "down"
+    (failed,) = rig.events(HookFailed)
+    assert (failed.hook, failed.service_group) == ("post-stop", "web.default")
+    assert "exited with status code 4" in failed.how
+
+
+def test_a_hanging_init_hook_is_the_reason_shown(rig: Any, make_package: Any) -> None:
+    rig.shelf.add(make_package(hooks=("run", "init"), version="2.0"))
+    rig.programs["hook:web:init:"] = Behaviour()
+    rig.send(LoadService(WEB))
+    rig.run(2.0)
+    assert (rig.status().stage, rig.status().reason) == ("initializing", "the init hook runs")
+
+
+def test_a_health_check_that_turns_unknown_is_told_and_an_unchecked_start_is_not(
+    rig: Any, make_package: Any
+) -> None:
+    rig.shelf.add(make_package(hooks=("run", "health-check"), version="2.0"))
+    rig.programs["hook:web:health-check:"] = Behaviour(runs_s=0.1, code=2)
+    rig.command(LoadService(ServiceSpec("acme/web", health_check_interval=1)))
+    rig.until(lambda: [e.health for e in rig.events(HealthChanged)] == ["critical"])
+    rig.programs["hook:web:health-check:"] = Behaviour(runs_s=0.1, code=77)
+    rig.until(lambda: [e.health for e in rig.events(HealthChanged)] == ["critical", "unknown"])
 
 
 def test_post_run_is_repeated_with_growing_pauses_until_it_succeeds(
