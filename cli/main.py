@@ -31,6 +31,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "pkg": ("cli.pkg:pkg", "Install and list packages."),
     "origin": ("cli.keys:origin", "Generate, import and export the keys that sign packages."),
     "user": ("cli.keys:user", "Generate, import and export users' encryption keys."),
+    "depot": ("cli.depot:depot", "Serve packages to other machines."),
     "sim": ("cli.sim:sim", "Run a ring of simulated supervisors on virtual time."),
     "doctor": ("cli.doctor:doctor", "Check this machine, and say what to do."),
     "completion": ("cli.completion:completion", "Print completion for bash, zsh or fish."),

@@ -19,6 +19,15 @@ reading lazily, file by file: a half-installed package would be found out in the
 nowhere else. Rejected: refusing every absolute link, because Habitat's own packages link to their
 dependencies; accepting all, because a package is unpacked by root.
 
+2026-11-24: A depot is a folder of HART files, keys and one channel table, the same with a server
+before it and without (`channels.py`, `artifact.py`, `builder.py`). `unstable` has no entries: it is
+all there is, so a file that was copied in counts. Rejected: a database, as Builder has; what is in
+a depot should be seen by `ls` and moved by `cp`.
+
+2026-11-24: A client takes nothing for granted that a depot says (`patience.py`, `builder.py`):
+names are compared with what was asked for, JSON is typed, pace is measured. Rejected: writing a
+download under the name the server gives, as Habitat does.
+
 2026-11-22: `depot` passes questions on with their tickets and keeps no state but the installs it
 relays. Its death costs an asker of an install a repeated question, and no other asker anything.
 """

@@ -3,16 +3,46 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from actors.adapters.depot_folder import FolderDepot
+from actors.adapters.depot_server import ServeLimits
 
 sys.path.insert(0, str(Path(__file__).parent))
+from depot_rig import Here
 
 
 @pytest.fixture
 def depot(tmp_path: Path) -> FolderDepot:
     """An empty folder depot."""
     return FolderDepot(tmp_path / "depot")
+
+
+@pytest.fixture
+def server(depot: FolderDepot, tmp_path: Path) -> Iterator[Here]:
+    """A depot server over the folder of `depot`, with one token for all and one for `acme`."""
+    tokens = tmp_path / "tokens"
+    tokens.write_text("# who may write\nfor-all-origins\nfor-acme-only acme\n")
+    depot.prepare()
+    with Here(depot, tokens) as here:
+        yield here
+
+
+@pytest.fixture
+def impatient(depot: FolderDepot, tmp_path: Path) -> Iterator[tuple[str, int]]:
+    """The address of a server that waits half a second for everything."""
+    tokens = tmp_path / "tokens"
+    tokens.write_text("for-acme-only acme\n")
+    with Here(depot, tokens, ServeLimits(head_s=0.5, stall_s=0.5)) as here:
+        yield here.address
+
+
+@pytest.fixture
+def client(server: Here) -> Iterator[httpx.Client]:
+    """Asks the server, as anybody does."""
+    with httpx.Client(base_url=f"{server.url}/v1", trust_env=False, timeout=30) as client:
+        yield client

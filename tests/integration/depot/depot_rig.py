@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import io
 import lzma
+import socket
+import subprocess
+import sys
 import tarfile
+import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from nacl.signing import SigningKey
 
 from actors.adapters.depot_folder import FolderDepot
+from actors.adapters.depot_server import ServeLimits, TokenFile, make_server
 from actors.adapters.package_store import running_target
 from actors.depot.channels import Artifact
 from actors.depot.ident import parse_ident
@@ -73,7 +82,7 @@ class Package:
                 info = tarfile.TarInfo(f"hab/pkgs/{self.ident}/{name}")
                 info.size, info.mode = len(data), 0o755 if name == "hooks/run" else 0o644
                 tar.addfile(info, io.BytesIO(data))
-        return lzma.compress(out.getvalue())
+        return lzma.compress(out.getvalue(), preset=0)
 
 
 def public_key(key: SigningKey = KEY, signer: str = SIGNER) -> bytes:
@@ -101,3 +110,64 @@ def put(depot: FolderDepot, package: Package, data: bytes | None = None) -> None
     with depot.incoming_file() as incoming:
         incoming.write_bytes(data)
         depot.upload(incoming, package.artifact, checksum(data))
+
+
+class Server:
+    """`hab depot serve` as a process of its own, on a free port."""
+
+    def __init__(self, folder: Path, tokens: str | None = None) -> None:
+        self.folder = folder
+        command = [sys.executable, "-c", "from cli.main import main; main()"]
+        command += ["depot", "serve", str(folder), "--listen", "127.0.0.1:0"]
+        if tokens is not None:
+            file = folder.parent / "tokens"
+            file.write_text(tokens)
+            command += ["--tokens", str(file)]
+        self.log = folder.parent / "depot.log"
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(command, stderr=log)
+        wait_for(lambda: "Serving" in self.log.read_text())
+        said = self.log.read_text()
+        self.url = said[said.index("http://") :].split()[0]
+
+    def stop(self) -> int:
+        """End it, as an operator does; its exit code."""
+        self.process.terminate()
+        try:
+            return self.process.wait(30)
+        finally:
+            self.process.kill()
+
+
+class Here:
+    """A depot server in this process, over the same folder object as the test's."""
+
+    def __init__(
+        self, depot: FolderDepot, tokens: Path | None, limits: ServeLimits | None = None
+    ) -> None:
+        self.tokens = tokens
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.address: tuple[str, int] = self._listening.getsockname()
+        self.url = f"http://127.0.0.1:{self.address[1]}"
+        self._server = make_server(depot, TokenFile(tokens), limits)
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        wait_for(lambda: self._server.started)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.should_exit = True
+        self._thread.join(30)
+
+    def _run(self) -> None:
+        asyncio.run(self._server.serve(sockets=[self._listening]))
+
+
+def wait_for(condition: Callable[[], bool], within_s: float = 30.0) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, f"did not come within {within_s} s"
+        threading.Event().wait(0.02)

@@ -1,0 +1,208 @@
+"""`hab depot serve`: the HTTP server around the routes, and what keeps hostile clients harmless.
+
+Bounds: connections, the time a request may take to arrive, the time one piece of an answer may take
+to leave, the pace and size of an upload. Whoever exceeds one loses his own connection only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+import struct
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import uvicorn
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from actors.adapters.depot_folder import FolderDepot
+from actors.adapters.depot_routes import application
+from actors.depot.tokens import Tokens, parse_tokens
+from actors.errors import HostError, UsageError
+
+CONNECTIONS: Final = 256
+HEADER_LIMIT: Final = 16 * 1024  # bytes of one request's head
+STOP_S: Final = 10  # what is under way may finish
+_log = logging.getLogger("hab-depot")
+
+
+@dataclass(frozen=True, slots=True)
+class ServeLimits:
+    """Seconds: `head_s` for a request's head to arrive, `stall_s` for one piece to move."""
+
+    head_s: float = 10.0
+    stall_s: float = 30.0
+
+
+class TokenFile:
+    """The tokens file, read again at each request, so that a token can be withdrawn at once."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+
+    def read(self) -> Tokens:
+        """The tokens now. Raises UsageError for a line that is none, HostError."""
+        if self._path is None:
+            return Tokens(none=True)
+        try:
+            return parse_tokens(self._path.read_text())
+        except (OSError, UnicodeDecodeError) as error:
+            raise HostError(f"the tokens file {self._path} cannot be read: {error}") from error
+        except UsageError as error:
+            raise UsageError(f"{self._path}, {error}") from error
+
+
+class Bounded:
+    """ASGI middleware: a body that does not move ends its request; a log line for each."""
+
+    def __init__(self, app: ASGIApp, stall_s: float) -> None:
+        self._app = app
+        self._stall_s = stall_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began, status, sent, more = time.monotonic(), 0, 0, True
+
+        async def bounded_receive() -> Message:
+            nonlocal more
+            if not more:  # waiting for the client to go away takes as long as it takes
+                return await receive()
+            message = await asyncio.wait_for(receive(), self._stall_s)
+            more = bool(message.get("more_body", False))
+            return message
+
+        async def counting_send(message: Message) -> None:
+            nonlocal status, sent
+            status = message.get("status", status)
+            sent += len(message.get("body", b""))
+            await send(message)
+
+        try:
+            await self._app(scope, bounded_receive, counting_send)
+        finally:
+            client = (scope.get("client") or ("?",))[0]
+            path = scope.get("raw_path", b"").decode("ascii", "backslashreplace")
+            took_s = time.monotonic() - began
+            text = f"{client} {scope['method']} {path}: {status or 500}, {sent} bytes"
+            _log.info("%s, %.3f s", text, took_s)
+
+
+class PatientProtocol(H11Protocol):
+    """uvicorn's protocol, with an end to waiting: for a request's head, and for who does not read.
+
+    uvicorn itself closes a connection only between requests, and asyncio's `close` waits until all
+    is written, which a client that reads nothing would prevent for ever.
+    """
+
+    limits = ServeLimits()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for the first request."""
+        super().connection_made(transport)
+        self._head = _Alarm(self.limits.head_s, transport)
+        self._unread = _Alarm(self.limits.stall_s, transport)
+        self._head.start()
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; a head has one span of time to become whole, however it trickles."""
+        super().data_received(data)
+        cycle = getattr(self, "cycle", None)
+        if cycle is not None and not cycle.response_complete:
+            self._head.stop()
+        else:
+            self._head.start()
+
+    def pause_writing(self) -> None:
+        """The client does not read as fast as we write: it must take something in time."""
+        super().pause_writing()
+        self._unread.start()
+
+    def resume_writing(self) -> None:
+        """It did."""
+        super().resume_writing()
+        self._unread.stop()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no more."""
+        self._head.stop()
+        self._unread.stop()
+        super().connection_lost(exc)
+
+
+class _Alarm:
+    """Ends a connection when its time has passed; started twice, the first time counts."""
+
+    def __init__(self, seconds: float, transport: asyncio.Transport) -> None:
+        self._seconds = seconds
+        self._transport = transport
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        if self._timer is None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(self._seconds, self._ring)
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _ring(self) -> None:
+        # With a reset, so that the kernel does not keep what the client never reads.
+        reset = struct.pack("ii", 1, 0)
+        self._transport.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, reset
+        )
+        self._transport.abort()
+
+
+def make_server(
+    depot: FolderDepot, tokens: TokenFile, limits: ServeLimits | None = None
+) -> uvicorn.Server:
+    """A server, not yet listening; it ends when its `should_exit` is set."""
+    limits = limits or ServeLimits()
+    app = Bounded(application(depot, tokens.read), limits.stall_s)
+    protocol = type("LimitedProtocol", (PatientProtocol,), {"limits": limits})
+    config = uvicorn.Config(
+        app,
+        http=protocol,
+        ws="none",
+        loop="asyncio",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=CONNECTIONS,
+        h11_max_incomplete_event_size=HEADER_LIMIT,
+        timeout_keep_alive=round(max(limits.head_s, 1)),
+        timeout_graceful_shutdown=STOP_S,
+    )
+    return uvicorn.Server(config)
+
+
+def serve(
+    depot: FolderDepot, listening: socket.socket, tokens: TokenFile, ready: Callable[[], None]
+) -> None:
+    """Serve until SIGINT or SIGTERM; what is under way then has `STOP_S` seconds to finish."""
+    server = make_server(depot, tokens)
+    # uvicorn raises the signal again when it has ended; ending well is code 0.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+    asyncio.run(_serve(server, listening, ready))
+
+
+async def _serve(
+    server: uvicorn.Server, listening: socket.socket, ready: Callable[[], None]
+) -> None:
+    ready()
+    await server.serve(sockets=[listening])
