@@ -111,7 +111,9 @@ class ControlServer:
         self._wake_r.setblocking(False)
         self._wake_w.setblocking(False)
         self._local = {"local"}  # sessions of this very process
-        world.register_port(PORT, lambda envelope: self._put(lambda: self._mail(envelope)))
+        world.register_port(
+            PORT, lambda envelope: self._put(lambda: self._mail(envelope)), abroad=True
+        )
         self._thread = threading.Thread(target=self._run, name="control", daemon=True)
         self._thread.start()
 

@@ -37,6 +37,7 @@ CREATE TABLE IF NOT EXISTS events (
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX IF NOT EXISTS events_by_number ON events (boot, seq);
 """
+_LARGEST: Final = (1 << 63) - 1  # integer of SQLite
 _COLUMNS = "boot, seq, wall, hlc, actor, kind, text, cause, trace, fields"
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
@@ -195,7 +196,7 @@ class EventReader:
     def _range(self, query: QueryEvents) -> _Range:
         conditions: list[tuple[str, tuple[object, ...]]] = []
         if query.after_hlc:
-            conditions.append(("hlc >= ?", (query.after_hlc,)))
+            conditions.append(("hlc >= ?", (min(query.after_hlc, _LARGEST),)))
         elif query.after and (parts := split_id(query.after)) and parts[0] == self._member:
             conditions.append(("(boot, seq) > (?, ?)", parts[1:]))
         if query.since:

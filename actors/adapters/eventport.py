@@ -6,6 +6,7 @@ import logging
 import sqlite3
 import threading
 from queue import SimpleQueue
+from typing import Final
 
 from actors.adapters.eventdb import EventReader, page_of
 from actors.adapters.eventlog import SOURCE, SqliteEventLog
@@ -13,6 +14,8 @@ from actors.messages.envelope import Envelope
 from actors.messages.events import EventPage, QueryEvents
 from actors.messages.runtime import CallFailed
 from actors.runtime.world import World
+
+MOST: Final = 1_000  # questions that wait; each may read the whole log
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +39,10 @@ class EventPort:
         if not isinstance(query, QueryEvents):
             text = f"{SOURCE} does not understand {type(query).__name__}"
             self._world.answer(envelope, CallFailed("Refused", text, "unknown"))
+            return
+        if self._queue.qsize() >= MOST:
+            text = f"{MOST} questions to the event log wait already"
+            self._world.answer(envelope, CallFailed("ActorUnavailableError", text))
             return
         self._log.upto(lambda reading: self._queue.put((envelope, query, reading)))
 

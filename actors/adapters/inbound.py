@@ -30,8 +30,8 @@ class InboundWorld(Protocol):
 
     member: MemberId
 
-    def deliver(self, envelope: Envelope) -> None:
-        """Hand over an admitted frame."""
+    def deliver(self, envelope: Envelope) -> str:
+        """Hand over an admitted frame; why it is not taken, or ""."""
 
     def emit(self, actor: str, event: Event) -> str:
         """Write an event."""
@@ -107,7 +107,7 @@ class Inbound:
         if reason is None:
             self._ways.heard(frame.source, way)
             self._world.hlc_merge(frame.envelope.hlc)
-            self._world.deliver(frame.envelope)
+            return self._world.deliver(frame.envelope) or None
         return reason
 
     def _say(self, events: list[FrameRefused]) -> None:

@@ -97,7 +97,8 @@ class ControlActor(Actor):
                 ended = SessionEnded(owner)
                 return [Send(to, ended) for to in ("host", *remote)]
             case QuerySessions():
-                return [Send(PORT, message, self.envelope.ticket)]
+                ticket = self.envelope.ticket  # without one the port would answer this actor
+                return [Send(PORT, message, ticket)] if ticket is not None else []
             case MembersChanged(members):
                 ids = frozenset(view.member.id for view in members)
                 names = {

@@ -51,6 +51,9 @@ from actors.runtime.supervision import Escalate, GiveUp, History, Park, Restart,
 
 REANNOUNCE_S = 5.0  # a watch is a message too: it is repeated
 WATCH_LIFE_S = 15.0  # three announcements missed: the watcher is gone
+MAX_WATCHES = 20_000  # kept for other members; a flood of made-up ones must not fill memory
+MAX_TRACES = 64  # globs traced at once: each is compared with each message
+LONGEST_TRACE_S = 7 * 86_400.0
 
 
 @dataclass(slots=True)
@@ -81,6 +84,7 @@ class Guardian(Actor):
         self._records: dict[str, Record] = {}
         self._instances: dict[str, int] = {}  # name → last instance; outlives the record
         self._watchers: dict[str, dict[str, float]] = {}  # name here → watcher → until
+        self._watches = 0  # in all of these
         self._watching: dict[str, dict[str, int]] = {}  # name there → watcher here → instance
         self._unreachable: set[str] = set()
 
@@ -127,8 +131,10 @@ class Guardian(Actor):
             case WatchRequest(watcher, instance, name):
                 return self._watch(watcher, instance, name)
             case WatchActor(name, watcher):
-                return self._watched(name, watcher)
+                return self._watched(name, watcher) if self._is_of_sender(watcher) else []
             case ActorDied(name) | ActorAvailable(name):
+                if not self._is_of_sender(name):
+                    return []
                 return [Send(w, message) for w in sorted(self._watching.get(name, ()))]
             case Reannounce():
                 return self._reannounce()
@@ -320,12 +326,22 @@ class Guardian(Actor):
 
     def _watched(self, name: str, watcher: str, *, for_ever: bool = False) -> list[Effect]:
         until = float("inf") if for_ever else self.context.now() + WATCH_LIFE_S
-        self._watchers.setdefault(name, {})[watcher] = until
+        watchers = self._watchers.get(name, {})
+        if for_ever or watcher in watchers or self._watches < MAX_WATCHES:
+            self._watches += watcher not in watchers
+            self._watchers.setdefault(name, {})[watcher] = until
         record = self._records.get(name)
         if record is not None and record.state == "ALIVE" and not record.ending:
             return [Send(watcher, self._seen_by(watcher, ActorAvailable(name, record.instance)))]
         reason = record.last_error if record else "no actor of that name"
         return [Send(watcher, self._seen_by(watcher, ActorDied(name, "exited", reason)))]
+
+    def _is_of_sender(self, address: str) -> bool:
+        """Whether an address is at the member that speaks: it watches and tells for itself alone.
+
+        Otherwise our own node could be made to say something to one of our own actors.
+        """
+        return split_address(address)[0] == split_address(self.envelope.sender)[0]
 
     def _seen_by(
         self, watcher: str, message: ActorDied | ActorAvailable
@@ -351,6 +367,7 @@ class Guardian(Actor):
                 for w, t in watchers.items()
                 if t > now and (split_address(w)[0] is not None or w in self._records)
             }
+            self._watches -= len(watchers) - len(alive)
             if alive:
                 self._watchers[name] = alive
             else:
@@ -389,7 +406,14 @@ class Guardian(Actor):
 
     def _trace(self, glob: str, for_s: float) -> list[Effect]:
         world = self.context.world
-        world.traced = tuple(g for g in world.traced if g != glob)
+        others = tuple(g for g in world.traced if g != glob)
+        if for_s and not 0 < for_s <= LONGEST_TRACE_S:  # not a number fails too
+            text = f"a trace lasts more than 0 and at most {LONGEST_TRACE_S:.0f} seconds"
+            return [Reply(CallFailed("Refused", text, "duration"))]
+        if for_s and len(others) >= MAX_TRACES:
+            text = f"{MAX_TRACES} globs are traced already"
+            return [Reply(CallFailed("Refused", text, "full"))]
+        world.traced = others
         if not for_s:
             return [Reply(self._done(f"messages of {glob} are no longer traced"))]
         world.traced = (*world.traced, glob)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 Handler: TypeAlias = Callable[[Envelope], None]
 
 NODE = "node"
+EDGE_LIMIT = LIMIT // 2  # what waits for an actor when other members are no longer listened to
 BODY_LIMIT = 2_000  # characters of a traced message
 
 
@@ -72,7 +73,8 @@ class World:
         self.dead_letters = 0
         self._misunderstood = 0  # messages of other members, outside their addressee's language
         self._ports: dict[str, Handler] = {}
-        self._calls: dict[str, Handler] = {}
+        self._open_ports: set[str] = set()  # those that hear other members
+        self._calls: dict[str, tuple[MemberId | None, Handler]] = {}  # and the member asked
         self._numbers = count(1)
         self._hlc = hlc or Hlc()
         self._on_failure = on_failure
@@ -93,9 +95,14 @@ class World:
 
     # ── sending ──
 
-    def register_port(self, path: str, handler: Handler) -> None:
-        """Give mail for `path` to `handler`, which must not block."""
+    def register_port(self, path: str, handler: Handler, *, abroad: bool = False) -> None:
+        """Give mail for `path` to `handler`, which must not block.
+
+        Only with `abroad` it gets what other members send, too.
+        """
         self._ports[path] = handler
+        if abroad:
+            self._open_ports.add(path)
 
     def send(self, envelope: Envelope) -> None:
         """Deliver here or hand to the network; never blocks, never raises for what is dead."""
@@ -105,19 +112,28 @@ class World:
             return
         self._arrive(path, envelope)
 
-    def deliver(self, envelope: Envelope) -> None:
-        """The network's upcall: an admitted frame for this member.
+    def deliver(self, envelope: Envelope) -> str:
+        """The network's upcall: an admitted frame for this member. Why it is not taken, or "".
 
-        An answer passes only to an actor that has asked just that member (`Actor.expects`).
+        An answer passes only to who has asked just that member (`Actor.expects`), mail for a port
+        only if the port wants it, and what comes faster than an actor handles it is dropped here,
+        before its mailbox kills it.
         """
         path = split_address(envelope.to)[1]
+        member = split_address(envelope.sender)[0]
         actor = self.cells.get(path)
-        if envelope.answers and actor is not None:
-            member = split_address(envelope.sender)[0]
-            if not actor.expects(envelope.answers, member):
-                self.dead_letters += 1
-                return
+        if actor is not None:
+            if envelope.answers and not actor.expects(envelope.answers, member):
+                return "unasked"
+            if len(actor.mailbox) >= EDGE_LIMIT:
+                return "busy"
+        elif path in self._ports:
+            if path not in self._open_ports:
+                return "port"
+        elif (call := self._calls.get(path)) is not None and call[0] not in (None, member):
+            return "unasked"
         self._arrive(path, envelope)
+        return ""
 
     def blame(self, envelope: Envelope) -> bool:
         """Whether another member is to blame for a message that was not understood.
@@ -177,7 +193,8 @@ class World:
                 self._calls.pop(path, None)
             on_answer(envelope)
 
-        self._calls[path] = answered
+        member = split_address(to)[0]
+        self._calls[path] = (None if member == self.member else member, answered)
         self.tell(to, message, sender=path, ticket=Ticket(path, number), trace=trace)
         return lambda: void(self._calls.pop(path, None))
 
@@ -289,8 +306,11 @@ class World:
                 if len(actor.mailbox) > LIMIT:
                     actor.kill("overloaded")
                 return
-        elif (handler := self._ports.get(path) or self._calls.get(path)) is not None:
+        elif (handler := self._ports.get(path)) is not None:
             handler(envelope)
+            return
+        elif (call := self._calls.get(path)) is not None:
+            call[1](envelope)
             return
         kind = "ActorUnavailableError" if self.known(path) else "ActorDiedError"
         self._refuse(

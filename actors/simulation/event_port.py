@@ -53,7 +53,7 @@ class ControlPort:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        world.register_port(CONTROL_PORT, self._handle)
+        world.register_port(CONTROL_PORT, self._handle, abroad=True)
 
     def _handle(self, envelope: Envelope) -> None:
         if isinstance(envelope.message, QuerySessions):

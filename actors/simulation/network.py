@@ -93,7 +93,8 @@ class SimulatedNetwork:
             return
         self._heard[decoded.source] = source, self._scheduler.now
         self._world.hlc_merge(decoded.envelope.hlc)
-        self._world.deliver(decoded.envelope)
+        if refused := self._world.deliver(decoded.envelope):
+            self._refuse(refused, source)
 
     def closed(self, address: str, reason: str) -> None:
         """Tell gossip whose connection ended."""

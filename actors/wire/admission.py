@@ -17,7 +17,9 @@ from actors.messages.base import MemberId
 from actors.wire.codec import Frame
 from actors.wire.vocabulary import RULE_OF, Door
 
-Refusal: TypeAlias = Literal["own", "door", "actor", "answer", "no-ring", "ring", "addressee"]
+Refusal: TypeAlias = Literal[
+    "own", "door", "actor", "answer", "ticket", "no-ring", "ring", "addressee"
+]
 
 # What each word means to a person.
 TEXT: dict[Refusal, str] = {
@@ -25,6 +27,7 @@ TEXT: dict[Refusal, str] = {
     "door": "such messages are not taken here",
     "actor": "its actor does not take such messages",
     "answer": "an answer that names no question",
+    "ticket": "its answer is to go to somebody else than its sender",
     "no-ring": "this member has not joined a ring yet",
     "ring": "it comes from another ring",
     "addressee": "it was meant for another member",
@@ -50,6 +53,8 @@ def refusal(gate: Gate, frame: Frame) -> Refusal | None:
         return None if rule.answer or rule.door < gate.door or rule.is_for(envelope.to) else "actor"
     if frame.source == gate.member:
         return "own"
+    if envelope.ticket is not None and not envelope.ticket.address.startswith(f"{frame.source}/"):
+        return "ticket"  # else an answer of ours, to one of us, would be the stranger's word
     if not rule.joins:
         if not gate.ring:
             return "no-ring"

@@ -17,7 +17,7 @@ import contextlib
 from functools import lru_cache
 from struct import Struct
 from struct import error as struct_error
-from typing import Any, Final
+from typing import Annotated, Any, Final, TypeAlias
 
 import msgpack  # type: ignore[import-untyped]  # it ships no types
 import msgspec
@@ -34,6 +34,7 @@ MAX_BATCH_FRAMES: Final = 256
 MAX_TEXT_BYTES: Final = 1 << 18  # the longest text is a traceback or a rendered file
 MAX_ITEMS: Final = 1 << 16  # of an array: the rumors of the largest ring, one record each
 MAX_KEYS: Final = 1 << 12  # of a map: exports of a service
+MAX_WORD: Final = 512  # characters of an id or address of the envelope; events keep them
 RING_ID_DIGITS: Final = 16
 
 _HEAD: Final = Struct(">BBB8s16s4sQ")
@@ -47,19 +48,20 @@ _NUMBER: Final = {path: number for number, path in enumerate(_ACTORS)}
 _BYTES: Final = (bytes,)
 _FIRST_OF_BATCH: Final = 0x81  # a map of one pair; frames are arrays
 
+_Word: TypeAlias = Annotated[str, msgspec.Meta(max_length=MAX_WORD)]
 _Parts: Final[Any] = msgspec.defstruct(
     "_Parts",
     [
         ("head", bytes),
         ("message", WIRE_UNION),
-        ("id", str, ""),
-        ("cause", str, ""),
-        ("trace", str, ""),
+        ("id", _Word, ""),
+        ("cause", _Word, ""),
+        ("trace", _Word, ""),
         ("ticket", Ticket | None, None),
-        ("answers", str, ""),
+        ("answers", _Word, ""),
         ("more", bool, False),
-        ("to", str, ""),
-        ("sender", str, ""),
+        ("to", _Word, ""),
+        ("sender", _Word, ""),
     ],
     array_like=True,
     frozen=True,
@@ -168,8 +170,11 @@ def decode(data: bytes) -> Frame:
     source = origin.hex()
     sender = _actor(numbers & 0x0F, parts.sender)
     ticket = parts.ticket
-    if ticket is not None and ticket.address.startswith("/"):
-        ticket = Ticket(source + ticket.address, ticket.call)
+    if ticket is not None:
+        if len(ticket.address) > MAX_WORD or len(ticket.call) > MAX_WORD:
+            raise WireError("type", "a ticket of more than 512 characters")
+        if ticket.address.startswith("/"):
+            ticket = Ticket(source + ticket.address, ticket.call)
     cause = parts.cause
     return Frame(
         "" if ring == _NO_RING else ring.hex(),

@@ -271,7 +271,7 @@ def test_strangers_may_neither_follow_nor_ask_for_the_ring(ring: Ring) -> None:
     heard: list[Envelope] = []
     stranger = "f" * 32
     ring.supervisors[stranger] = ring[0]  # frames for it arrive here, where they are looked at
-    world.register_port("stranger", heard.append)
+    world.register_port("stranger", heard.append, abroad=True)
     ticket = Ticket(f"{stranger}/stranger", "1")
     for query in (QueryEvents(follow=True), QueryEvents(ring=True)):
         world.tell("events", query, sender=f"{stranger}/stranger", ticket=ticket)

@@ -48,12 +48,13 @@ class World:
         self._ports: dict[str, Callable[[Envelope], None]] = {}
         self._ticks = count(1)
 
-    def deliver(self, envelope: Envelope) -> None:
+    def deliver(self, envelope: Envelope) -> str:
         self.got.append(envelope)
         if isinstance(envelope.message, Ping) and self.network is not None:
             self.send(envelope.sender, Ack(envelope.message.seq))
         elif isinstance(envelope.message, Ack):
             self.acks.add(envelope.message.seq)
+        return ""
 
     def undeliverable(self, envelope: Envelope, reason: str) -> None:
         self.lost.append((envelope, reason))

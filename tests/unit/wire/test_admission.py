@@ -27,15 +27,22 @@ def judged(
     ring: str = RING,
     source: str = PEER,
     answers: str = "",
+    ticket: str | None = None,
     here: str = RING,
 ) -> str | None:
-    envelope = Envelope(to, "node", message, ticket=Ticket("node", "1"), answers=answers)
+    address = f"{source}/node" if ticket is None else ticket
+    envelope = Envelope(to, "node", message, ticket=Ticket(address, "1"), answers=answers)
     return refusal(Gate(ME, here, door), codec.decode(codec.encode(envelope, source, ring)))
 
 
 def test_ring_frames_are_taken_without_a_ring_key() -> None:
     assert judged(WatchActor("gossip", f"{PEER}/node")) is None
     assert judged(QueryEvents(), to=f"{ME}/events") is None
+
+
+@pytest.mark.parametrize("address", ["specs", f"{ME}/specs", f"{'ab' * 16}/node", "port/net", ""])
+def test_an_answer_goes_to_no_one_but_the_sender(address: str) -> None:
+    assert judged(QueryEvents(), to=f"{ME}/events", ticket=address) == "ticket"
 
 
 @pytest.mark.parametrize("message", [KillActor("gossip"), ListActors(), TraceActor("*")])
