@@ -19,6 +19,9 @@ class Agenda:
         self._set: dict[Due, tuple[float, int]] = {}
         self._number = 0  # ties go in the order they were set
 
+    def __len__(self) -> int:
+        return len(self._set)
+
     def __contains__(self, due: object) -> bool:
         return due in self._set
 

@@ -24,6 +24,7 @@ REDIALS: Final = 8  # members that check a broken connection at once, on average
 MAX_CHECKS: Final = 8  # running at once
 DEAD_SHARE: Final = 5  # each fifth period a dead permanent peer is dialled
 REDIAL_PERIODS: Final = 10.0  # another dead member, about so often
+MAX_RELAYS: Final = 1_024  # pings for others under way at once
 _RELAY_PERIODS: Final = 2.0  # an answer later than that helps nobody
 
 
@@ -289,7 +290,7 @@ class Detector:
         if frame.target == core.me:
             core.send(sender, Ack(frame.seq))
             return
-        if core.members.get(frame.target) is None:
+        if core.members.get(frame.target) is None or len(self._relays) >= MAX_RELAYS:
             core.send(sender, Nack(frame.seq))
             return
         self._seq += 1

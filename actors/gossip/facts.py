@@ -10,6 +10,7 @@ from actors.gossip.rumors import (
     MAX_RUMOR_BYTES,
     Held,
     RumorId,
+    above,
     body_bytes,
     encode,
     read,
@@ -82,13 +83,10 @@ class Facts:
         for held in core.rumors.due(core.me, core.wall):
             rumor = held.rumor()
             if rumor is not None:
-                self._put(
-                    replace(
-                        rumor,
-                        incarnation=rumor.incarnation + is_ahead(rumor.hlc, core.wall),
-                        hlc=core.stamps.next(core.wall),
-                    )
-                )
+                number = rumor.incarnation
+                if is_ahead(rumor.hlc, core.wall):
+                    number = above(number)
+                self._put(replace(rumor, incarnation=number, hlc=core.stamps.next(core.wall)))
         for held in core.rumors.age(core.wall):
             core.hot.drop(("r", held.id))
             core.note_rumor(held.id)
@@ -146,7 +144,7 @@ class Facts:
             is_same = said is not None and (said.body, said.gone) == (body, gone)
             if is_same and not is_ahead(known.head.hlc, core.wall):
                 return
-        incarnation = known.head.incarnation + 1 if known is not None else 1
+        incarnation = above(known.head.incarnation) if known is not None else 1
         stamp = core.stamps.next(core.wall)
         self._put(
             Rumor(

@@ -35,6 +35,7 @@ SAVED_PERIODS: Final = 60.0  # for addresses of members long gone
 MAX_DIALS: Final = 8  # at once
 REJOINS: Final = 3  # remembered members asked at a start
 MAX_WAITING: Final = 4_096  # joins that wait for the ring's id
+MAX_DUE: Final = 4_096  # deadlines set, when strangers are no longer asked who they are
 _QUIET_PERIODS: Final = 60.0  # the same complaint is an event once in so long
 
 
@@ -182,7 +183,7 @@ class Join:
     def meet(self, member: MemberId) -> None:
         """A member nobody here knows has spoken: ask who it is, not too often."""
         core = self._core
-        if ("met", member) not in core.agenda:
+        if ("met", member) not in core.agenda and len(core.agenda) < MAX_DUE:
             core.agenda.at(core.now + 2 * core.period_s, "met", member)
             self.redial(member)
 

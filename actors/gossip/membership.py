@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 RANK: Final[dict[MemberHealth, int]] = {health: rank for rank, health in enumerate(HEALTHS)}
 MAX_MEMBERS: Final = 20_000  # twice the largest ring anybody gossips in
-MAX_JUMP: Final = 1 << 32  # incarnations a member may be ahead of what we know; more is forged
+MAX_JUMP: Final = 1 << 32  # a member may be so far ahead of what we know; more is forged
+MAX_EPOCH: Final = 1 << 52  # above every epoch there must be room for one that refutes it
 
 
 class Standing(NamedTuple):
@@ -107,6 +108,19 @@ def standing_of(claim: Claim, known: Member | None) -> Standing | None:
         return standing(known, health)
     # A goodbye is a record of its own, so whoever goes on under a higher number is back.
     return standing(replace(known, incarnation=claim.incarnation, left=False), health)
+
+
+def is_forged(claim: Claim, known: Member | None, wall_s: float) -> bool:
+    """Whether no honest member can have come that far since it was last heard of.
+
+    An epoch is the Unix second at which a life began, or one more than a claim about it.
+    """
+    epoch = known.epoch if known is not None else 0
+    if claim.epoch > min(max(epoch, int(wall_s)) + MAX_JUMP, MAX_EPOCH):
+        return True
+    return known is not None and (
+        claim.epoch == epoch and claim.incarnation > known.incarnation + MAX_JUMP
+    )
 
 
 class Entry:

@@ -13,9 +13,9 @@ from typing import Final
 from actors.gossip.core import ACCUSER_DIGITS, NET, Core
 from actors.gossip.identity import Identity
 from actors.gossip.membership import (
-    MAX_JUMP,
     Entry,
     Standing,
+    is_forged,
     precedence,
     standing,
     standing_of,
@@ -55,7 +55,7 @@ class Opinions:
         """Take one claim from a peer; its own record, if the peer is the one it speaks of."""
         core = self._core
         if claim.id == core.me:
-            self._about_me(claim)
+            self._about_me(claim, source)
             return
         entry = core.members.get(claim.id)
         if entry is not None and _is_old_news(claim, entry.member):
@@ -63,7 +63,7 @@ class Opinions:
         heard = standing_of(claim, entry.member if entry else None)
         if heard is None or (entry is None and self._is_refused(claim, source)):
             return
-        if entry is not None and _is_forged(claim, entry.member):
+        if is_forged(claim, entry.member if entry is not None else None, core.wall):
             core.refuse("an incarnation nobody can have reached", source)
             return
         if heard.health in {"suspect", "confirmed"} and not heard.member.left:
@@ -282,7 +282,7 @@ class Opinions:
 
     # ── this member's own name ──
 
-    def _about_me(self, claim: Claim) -> None:
+    def _about_me(self, claim: Claim, source: MemberId) -> None:
         """Somebody speaks of this member: nothing but praise may stand."""
         if claim.health == 3:
             self.ended = SelfDeparted(why="departed")
@@ -292,7 +292,10 @@ class Opinions:
         mine = self._identity.record
         if (claim.epoch, claim.incarnation) < (mine.epoch, mine.incarnation):
             return
-        if claim.epoch > mine.epoch and self._is_another_life(claim, mine):
+        if claim.epoch > mine.epoch and is_forged(claim, mine, self._core.wall):
+            # Nobody else takes it either. (Within an epoch some may, who know this member less.)
+            self._core.refuse("an incarnation nobody can have reached", source)
+        elif claim.epoch > mine.epoch and self._is_another_life(claim, mine):
             self._core.emit(IdentityConflict(self._core.me, claim.address))
             self.ended = SelfDeparted(why="replaced")
         elif claim.health or (claim.epoch, claim.incarnation) > (mine.epoch, mine.incarnation):
@@ -310,8 +313,3 @@ def _is_old_news(claim: Claim, known: Member) -> bool:
     if claim.health == 3:
         return False
     return (claim.epoch, claim.incarnation) < (known.epoch, known.incarnation)
-
-
-def _is_forged(claim: Claim, known: Member) -> bool:
-    """Whether no honest member can have come that far since it was last heard of."""
-    return claim.epoch == known.epoch and claim.incarnation > known.incarnation + MAX_JUMP

@@ -334,7 +334,9 @@ class Ring:
         )
 
     def _synced(self, peer: MemberId) -> None:
-        """A push/pull is done."""
+        """A push/pull is done; with whom nobody here knows, it is none."""
+        if self.core.members.get(peer) is None:
+            return
         self.sync.equal.add(peer)
         if not self.settled:
             self.join.announce(peer)

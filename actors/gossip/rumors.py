@@ -28,6 +28,7 @@ LASTING: Final = frozenset({"config", "file"})  # facts of a group: they outlive
 SHARED: Final = LASTING | {"electorate"}  # one fact, though several may publish it
 _MAX_NAME: Final = 512
 _MAX_NUMBER: Final = 1 << 62
+MAX_STORE_BYTES: Final = 64 << 20  # of all rumors together
 
 _encode: Final = msgspec.msgpack.Encoder(order="deterministic").encode
 _decode: Final = msgspec.msgpack.Decoder(Rumor).decode
@@ -86,6 +87,14 @@ class Held:
         return self._rumor
 
 
+def above(incarnation: int) -> int:
+    """The incarnation of a fact that is to replace one with `incarnation`.
+
+    At the end of the numbers (a forgery: nobody publishes so often) the stamp alone decides.
+    """
+    return min(incarnation + 1, _MAX_NUMBER - 1)
+
+
 def encode(rumor: Rumor) -> bytes:
     """A rumor's bytes."""
     return _encode(rumor)
@@ -120,6 +129,7 @@ class RumorStore:
     def __init__(self, digest: StoreDigest) -> None:
         self.held: dict[RumorId, Held] = {}
         self.by_key: dict[int, RumorId] = {}
+        self.size = 0  # bytes of all rumors
         self._digest = digest
 
     def __len__(self) -> int:
@@ -138,7 +148,11 @@ class RumorStore:
         """Why a rumor is not taken from a peer; empty if it may be."""
         if is_ahead(new.head.hlc, wall_s):
             return "its stamp lies in the future"
-        if new.id in self.held:
+        known = self.held.get(new.id)
+        grows = len(new.data) - (len(known.data) if known is not None else 0)
+        if grows > 0 and self.size + grows > MAX_STORE_BYTES:
+            return "the store is full"
+        if known is not None:
             return ""
         if new.head.kind not in LASTING and age_s(new.head.hlc, wall_s) > STALE_S:
             return "unknown, and too old to be news"
@@ -149,6 +163,7 @@ class RumorStore:
         known = self.held.get(new.id)
         if known is not None and known.version >= new.version:
             return False
+        self.size += len(new.data) - (len(known.data) if known is not None else 0)
         self.held[new.id] = new
         self.by_key[new.key] = new.id
         self._digest.put(new.key, new.hash)
@@ -158,6 +173,7 @@ class RumorStore:
         """Drop a rumor altogether."""
         held = self.held.pop(rumor, None)
         if held is not None:
+            self.size -= len(held.data)
             self.by_key.pop(held.key, None)
             self._digest.drop(held.key)
 

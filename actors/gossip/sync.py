@@ -60,7 +60,8 @@ class Sync:
             return
         if theirs == core.digest.total:
             self._differs_since_s = None
-            self.equal.add(peer)
+            if core.members.get(peer) is not None:
+                self.equal.add(peer)
             return
         if self._differs_since_s is None:
             self._differs_since_s = core.now

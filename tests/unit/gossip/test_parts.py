@@ -1,14 +1,25 @@
 """The pure parts of gossip, one by one."""
 
 from random import Random
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from actors.gossip import ringid
 from actors.gossip.agenda import Agenda
 from actors.gossip.awareness import MAX_SCORE, Awareness
+from actors.gossip.digest import StoreDigest
 from actors.gossip.dissemination import FRAME_BYTES, HotQueue, PeakSize, size_bytes
-from actors.gossip.membership import brief, claim_of, standing, standing_of
+from actors.gossip.membership import (
+    MAX_EPOCH,
+    MAX_JUMP,
+    brief,
+    claim_of,
+    is_forged,
+    standing,
+    standing_of,
+)
 from actors.gossip.persistence import (
     AHEAD,
     Ledger,
@@ -21,7 +32,7 @@ from actors.gossip.persistence import (
 )
 from actors.gossip.probe import RoundTrip
 from actors.gossip.roster import Roster, Walk
-from actors.gossip.rumors import MAX_RUMOR_BYTES, encode, read
+from actors.gossip.rumors import MAX_RUMOR_BYTES, MAX_STORE_BYTES, RumorStore, encode, read
 from actors.gossip.stamps import STALE_S, StampClock, age_s, is_ahead, reading
 from actors.gossip.suspicion import Flaps, Suspicion, floor_s, sends, suspicion_s
 from actors.messages.gossip import Claim
@@ -266,3 +277,37 @@ def test_young_rings_become_one_and_an_id_is_durable_with_its_past() -> None:
     assert ringid.from_bytes(ringid.to_bytes(old, (new,))) == (old, (new,))
     assert ringid.from_bytes(b"\xff\xfe nonsense") == ("", ())
     assert ringid.from_bytes(None) == ("", ())
+
+
+def test_a_number_that_nobody_can_have_reached_is_forged() -> None:
+    known, wall_s = Member(A, 5, "h:1", epoch=1000), 2000.0
+    claim = claim_of(standing(known, "alive"))
+    assert not is_forged(claim, known, wall_s)
+    assert not is_forged(replace(claim, epoch=2000 + MAX_JUMP), known, wall_s)
+    assert is_forged(replace(claim, epoch=2001 + MAX_JUMP), known, wall_s)
+    assert is_forged(replace(claim, epoch=2001 + MAX_JUMP), None, wall_s)
+    assert is_forged(replace(claim, incarnation=6 + MAX_JUMP), known, wall_s)
+    assert not is_forged(replace(claim, incarnation=6 + MAX_JUMP), None, wall_s)
+    old = replace(known, epoch=MAX_EPOCH)
+    assert is_forged(replace(claim, epoch=MAX_EPOCH + 1), old, wall_s)
+
+
+def test_the_rumors_of_a_ring_have_bounded_bytes_together() -> None:
+    store, wall_s = RumorStore(StoreDigest()), 1_800_000_000.0
+
+    def rumor(key: str, size: int, stamp: int = 0) -> Any:
+        info = ServiceInfo(A, "g", "x" * size)
+        return read(encode(Rumor("service", key, A, 1, reading(wall_s) + stamp, info)))
+
+    size = MAX_RUMOR_BYTES - 1_000
+    for number in range(MAX_STORE_BYTES // size + 1):
+        held = rumor(f"{number:05}", size)
+        if not store.refusal(held, wall_s):
+            assert store.put(held)
+    assert MAX_STORE_BYTES - 2 * size < store.size <= MAX_STORE_BYTES
+    assert store.refusal(rumor("another", size), wall_s) == "the store is full"
+    assert not store.refusal(rumor("00000", 10, stamp=1), wall_s), "what is smaller may replace"
+    assert store.put(rumor("00000", 10, stamp=1))
+    for one in list(store.held):
+        store.forget(one)
+    assert store.size == 0

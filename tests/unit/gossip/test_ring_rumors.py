@@ -4,7 +4,10 @@ from math import ceil, log, log2
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from actors.gossip.membership import claim_of
+from actors.gossip.rumors import encode
 from actors.gossip.stamps import KEEP_S, STALE_S
 from actors.messages.gossip import News
 from actors.messages.ring import PublishRumor, RumorsChanged, ServiceInfo, Subscribe, SysInfo
@@ -271,3 +274,31 @@ def test_a_fact_of_a_whole_group_exists_once_whoever_publishes_it(ring_world: An
     (held,) = world.nodes[0].ring.core.rumors.held.values()
     assert held.head.owner == world.nodes[2].member
     assert held.head.incarnation == 3
+
+
+@pytest.mark.parametrize("number", [2, (1 << 62) - 2, (1 << 62) - 1])
+def test_a_forged_number_of_ones_own_fact_is_outdone(ring_world: Any, number: int) -> None:
+    world = ring_world(3)
+    world.ring(3)
+    publish(world.nodes[0], "a")
+    world.run(5, lambda: holds(world, "a"))
+    mine = find(world.nodes[0], "a").rumor()
+    forged = replace(mine, incarnation=number, body=replace(mine.body, up=False))
+    world.nodes[0].hear(News(rumors=(encode(forged),)), f"{world.nodes[1].member}/gossip")
+    world.run(1)
+    world.run(20, world.equal)
+    assert holds(world, "a", up=True)
+
+
+@pytest.mark.parametrize("jump", [1, 1 << 31, 1 << 40, (1 << 53) - 2_000_000_000])
+def test_a_forged_life_of_ones_own_is_refuted_or_refused(ring_world: Any, jump: int) -> None:
+    world = ring_world(3)
+    world.ring(3)
+    accused = world.nodes[0]
+    mine = claim_of(accused.ring.core.members.entries[accused.member].now)
+    forged = replace(mine, epoch=min(mine.epoch + jump, (1 << 53) - 1), health=2)
+    for node in world.nodes:
+        node.hear(News((forged,)), f"{world.nodes[1].member}/gossip")
+    world.run(60, world.all_alive)
+    assert accused.up
+    assert accused.ring.core.members.entries[accused.member].member.epoch < 1 << 53
