@@ -197,13 +197,19 @@ class RumorStore:
         return dropped
 
     def due(self, owner: MemberId, wall_s: float) -> list[Held]:
-        """The rumors whose owner has to renew their stamps."""
+        """The rumors whose owner has to renew their stamps.
+
+        Withdrawals too, where they were stamped by a clock that was ahead: nobody takes them else,
+        and the others would list for days what is gone.
+        """
         return [
             held
             for held in self.held.values()
             if held.head.owner == owner
-            and not held.head.gone
-            and (is_ahead(held.head.hlc, wall_s) or age_s(held.head.hlc, wall_s) > RESTAMP_S)
+            and (
+                is_ahead(held.head.hlc, wall_s)
+                or (not held.head.gone and age_s(held.head.hlc, wall_s) > RESTAMP_S)
+            )
         ]
 
     def of_kinds(self, kinds: frozenset[str]) -> Iterator[Held]:

@@ -129,7 +129,7 @@ def _fulfills(verb: str, stage: str, service: Service | None) -> bool:
 
 
 def _wishes(story: Story) -> tuple[dict[tuple[int, str], _Wish], dict[int, ServicesSeen]]:
-    """The last commands, and what was seen last; `restart` changes what is wanted of nothing."""
+    """The last commands, and what was seen last; a `restart` starts what was stopped."""
     given: dict[int, tuple[tuple[int, str], _Wish]] = {}
     wishes: dict[tuple[int, str], _Wish] = {}
     last: dict[int, ServicesSeen] = {}
@@ -143,11 +143,11 @@ def _wishes(story: Story) -> tuple[dict[tuple[int, str], _Wish], dict[int, Servi
             case CommandAnswered(number, outcome):
                 key, wish = given[number]
                 before = wishes.get(key)
-                if outcome == "accepted" and wish.verb != "restart":
+                if outcome == "accepted":
                     wish.answered = True
                     wishes[key] = wish
                 elif outcome != "unknown" and before is not None:
-                    before.answered = True  # refused, unchanged, or a restart: all is as before
+                    before.answered = True  # refused or unchanged: all is as before
             case ServicesSeen(machine) as seen:
                 last[machine] = seen
             case _:
