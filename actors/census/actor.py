@@ -60,13 +60,13 @@ class CensusActor(Actor):
 
     def started(self) -> list[Effect]:
         """Subscribe to gossip, now and again."""
-        return self._subscribe()
+        return self._subscribe(again=False)
 
     def step(self, message: Message) -> list[Effect]:
         """Fold what changed; tell who wants to know; take what is applied to a group."""
         match message:
             case Repeat():
-                return self._subscribe()
+                return self._subscribe(again=True)
             case MembersChanged(members):
                 return self._members_changed(members)
             case RumorsChanged(rumors, complete):
@@ -84,9 +84,9 @@ class CensusActor(Actor):
             case _:
                 return super().step(message)
 
-    def _subscribe(self) -> list[Effect]:
-        again = After(REPEAT_S, Repeat(), "repeat")
-        return [Send("gossip", Subscribe((fold.KIND, *fold.GROUP_KINDS))), again]
+    def _subscribe(self, *, again: bool) -> list[Effect]:
+        repeat = After(REPEAT_S, Repeat(), "repeat")
+        return [Send("gossip", Subscribe((fold.KIND, *fold.GROUP_KINDS), again)), repeat]
 
     # ── the view ──
 
@@ -103,6 +103,8 @@ class CensusActor(Actor):
     def _rumors_changed(self, rumors: tuple[Rumor, ...], *, complete: bool) -> list[Effect]:
         if complete and rumors is self._told:
             return []
+        if self._rumors is None and not complete:
+            return []  # meant for an instance before this one: a part would be taken for all
         if complete:
             self._told = rumors
         known = fold.update({} if complete else self._rumors or {}, rumors)

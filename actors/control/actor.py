@@ -79,7 +79,7 @@ class ControlActor(Actor):
 
     def started(self) -> list[Effect]:
         """Ask for the members, and go on asking."""
-        return self._subscribe()
+        return self._subscribe(again=False)
 
     def step(self, message: Message) -> list[Effect]:
         """Admit requests; pass on which askers are gone."""
@@ -109,13 +109,13 @@ class ControlActor(Actor):
                 self._ring = Ring(self._ring.me, ids, self._ring.keyed, names)
                 return [Send(PORT, MembersReachable(reachable(members)))]
             case Resubscribe():
-                return self._subscribe()
+                return self._subscribe(again=True)
             case _:
                 return super().step(message)
 
-    def _subscribe(self) -> list[Effect]:
+    def _subscribe(self, *, again: bool) -> list[Effect]:
         return [
-            Send("gossip", Subscribe()),
+            Send("gossip", Subscribe(again=again)),
             After(RESUBSCRIBE_S, Resubscribe(), name="resubscribe"),
         ]
 

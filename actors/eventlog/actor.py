@@ -75,7 +75,7 @@ class EventsActor(Actor):
 
     def started(self) -> list[Effect]:
         """Ask gossip who is there."""
-        return self._subscribe()
+        return self._subscribe(again=False)
 
     def step(self, message: Message) -> list[Effect]:
         """Answer questions; pass them on to the members they are about."""
@@ -100,13 +100,13 @@ class EventsActor(Actor):
                 self._followers.end_of(self.envelope.sender, call)
                 return []
             case SubscribeAgain():
-                return self._subscribe()
+                return self._subscribe(again=True)
             case _:
                 return super().step(message)
 
-    def _subscribe(self) -> list[Effect]:
+    def _subscribe(self, *, again: bool) -> list[Effect]:
         return [
-            Send("gossip", Subscribe()),
+            Send("gossip", Subscribe(again=again)),
             After(SUBSCRIBE_S, SubscribeAgain(), name="subscribe"),
         ]
 

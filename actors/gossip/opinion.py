@@ -13,6 +13,7 @@ from typing import Final
 from actors.gossip.core import ACCUSER_DIGITS, NET, Core
 from actors.gossip.identity import Identity
 from actors.gossip.membership import (
+    RANK,
     Entry,
     Standing,
     is_forged,
@@ -22,7 +23,7 @@ from actors.gossip.membership import (
 )
 from actors.gossip.probe import TIMEOUT_PERIODS
 from actors.gossip.stamps import STALE_S, age_s, is_ahead
-from actors.gossip.suspicion import Flaps, Suspicion
+from actors.gossip.suspicion import CONFIRMERS, Flaps, Suspicion
 from actors.messages.base import MemberId
 from actors.messages.gossip import Claim, IdentityConflict
 from actors.messages.ring import Member, MemberHealthChanged, Route, SelfDeparted, Unroute
@@ -58,7 +59,7 @@ class Opinions:
             self._about_me(claim, source)
             return
         entry = core.members.get(claim.id)
-        if entry is not None and _is_old_news(claim, entry.member):
+        if entry is not None and _is_old_news(claim, entry.now):
             return
         heard = standing_of(claim, entry.member if entry else None)
         if heard is None or (entry is None and self._is_refused(claim, source)):
@@ -270,8 +271,9 @@ class Opinions:
         core.agenda.at(suspicion.due_s, "suspicion", member)
 
     def _retime_others(self, member: MemberId) -> None:
-        """One more suspect is one less that could accuse the others."""
-        if len(self.suspicions) <= _MAX_RETIMED:
+        """One more suspect is one less to accuse the others; that matters once few are left."""
+        left = len(self._core.members.living) - len(self.suspicions)
+        if left < CONFIRMERS and len(self.suspicions) <= _MAX_RETIMED:
             for other in sorted(self.suspicions):
                 if other != member:
                     self._retime(other)
@@ -308,8 +310,16 @@ class Opinions:
         return bool(claim.address) and claim.address != mine.address and claim.stamp > mine.stamp
 
 
-def _is_old_news(claim: Claim, known: Member) -> bool:
+def _is_old_news(claim: Claim, known: Standing) -> bool:
     """Whether a claim cannot change anything of a known member (cheaply, before all else)."""
     if claim.health == 3:
         return False
-    return (claim.epoch, claim.incarnation) < (known.epoch, known.incarnation)
+    member, health = known
+    number, ours = (claim.epoch, claim.incarnation), (member.epoch, member.incarnation)
+    if number != ours:
+        return number < ours
+    rank = RANK[health]
+    if claim.health < rank:
+        return not claim.left
+    # The same said briefly; an accusation may name another accuser.
+    return claim.health == rank and claim.health != 1 and not claim.address

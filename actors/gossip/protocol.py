@@ -213,8 +213,8 @@ class Ring:
                     self._open()
             case PublishRumor():
                 self._publish(moment, message)
-            case Subscribe(kinds):
-                self.subscribers.add(moment.sender, kinds, settled=self.settled)
+            case Subscribe(kinds, again):
+                self.subscribers.add(moment.sender, kinds, again=again, settled=self.settled)
             case QueryMembers():
                 views = self.subscribers.views()
                 score = core.awareness.score

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from actors.gossip.core import Core
+from actors.gossip.core import ACCUSER_DIGITS, Core
 from actors.gossip.membership import Entry
 from actors.gossip.opinion import Opinions
 from actors.messages.base import Address, MemberId
@@ -14,20 +14,27 @@ EXPIRES_S: Final = 20.0  # a subscription not repeated for so long is over
 
 
 class Subscribers:
-    """Subscriptions by address. What did not change between two of them is built once."""
+    """Subscriptions by address. What did not change between two of them is built once.
+
+    Changes are told up to ten times a second, so what is told then is kept for each member until
+    its standing is another; ages and accusers are only for who asks (`views`).
+    """
 
     def __init__(self, core: Core, opinions: Opinions) -> None:
         self._core = core
         self._opinions = opinions
         self._kinds: dict[Address, tuple[frozenset[str], float]] = {}
         self._members: MembersChanged | None = None
+        self._standings: dict[MemberId, MemberView] = {}
         self._complete: dict[frozenset[str], RumorsChanged] = {}
 
-    def add(self, address: Address, kinds: tuple[str, ...], *, settled: bool) -> None:
-        """Subscribe, or go on; the subscriber is told everything at once, if it may be."""
+    def add(self, address: Address, kinds: tuple[str, ...], *, again: bool, settled: bool) -> None:
+        """Subscribe, or go on; a new subscriber is told everything at once, if it may be."""
         wanted = frozenset(kinds)
+        before = self._kinds.get(address)
         self._kinds[address] = (wanted, self._core.now + EXPIRES_S)
-        if settled:
+        goes_on = again and before is not None and before[0] == wanted
+        if settled and not goes_on:
             self._tell(address, wanted)
 
     def settle(self) -> None:
@@ -59,13 +66,23 @@ class Subscribers:
     def members(self) -> MembersChanged:
         """All members as they are seen here."""
         if self._members is None:
-            self._members = MembersChanged(self.views())
+            entries = self._core.members.entries
+            told = tuple(self._standing(entries[one]) for one in sorted(entries))
+            self._standings = {view.member.id: view for view in told}
+            self._members = MembersChanged(told)
         return self._members
 
     def views(self) -> tuple[MemberView, ...]:
         """All members by id; times in seconds before now."""
         core = self._core
         return tuple(self._view(core.members.entries[one]) for one in sorted(core.members.entries))
+
+    def _standing(self, entry: Entry) -> MemberView:
+        member, health = entry.now
+        known = self._standings.get(member.id)
+        if known is not None and known.member is member and known.health == health:
+            return known
+        return MemberView(member, health)
 
     def _view(self, entry: Entry) -> MemberView:
         core = self._core
@@ -81,8 +98,8 @@ class Subscribers:
         )
 
     def _accusers(self, prefixes: set[str]) -> tuple[MemberId, ...]:
-        found = (one for one in self._core.members.entries if one[:8] in prefixes)
-        return tuple(sorted(found))
+        entries = self._core.members.entries
+        return tuple(one for one in sorted(entries) if one[:ACCUSER_DIGITS] in prefixes)
 
     def _tell(self, address: Address, kinds: frozenset[str]) -> None:
         self._core.tell(address, self.members())

@@ -112,13 +112,18 @@ class PublishRumor(Message, frozen=True):
 
 
 class Subscribe(Message, frozen=True):
-    """Any actor → gossip or census: tell me now and on each change; to be repeated each 5 s."""
+    """Any actor → gossip or census: tell me now and on each change; to be repeated each 5 s.
+
+    `again`: this very instance has subscribed before, so gossip tells nothing now if it knows that
+    (an instance of gossip that began since does not).
+    """
 
     kinds: tuple[str, ...] = ()
+    again: bool = False
 
 
 class MembersChanged(Message, frozen=True):
-    """gossip → subscribers: all members as seen here, self included."""
+    """gossip → subscribers: all members as seen here, self included; standings without ages."""
 
     members: tuple[MemberView, ...]
 

@@ -63,7 +63,7 @@ class NodeActor(Guardian):
         """Tell gossip again, with the announcements, what a new instance of it must know."""
         effects = super().step(message)
         if isinstance(message, Reannounce):
-            effects.append(Send("gossip", Subscribe()))
+            effects.append(Send("gossip", Subscribe(again=True)))
             if self._seeds is not None:
                 effects.append(Send("gossip", self._seeds))
         return effects

@@ -9,6 +9,7 @@ from typing import Final
 from actors.simulation.scheduler import CALL, SECOND, Life, Scheduler
 
 EPOCH_S: Final = 1_800_000_000.0  # Unix time at virtual second 0
+ROUNDING_NS: Final = 2  # no timer is early, by the clock that its actor reads
 
 
 class MachineClock:
@@ -55,6 +56,6 @@ class LifeTimers:
     def after(self, delay_s: float, call: Callable[[], None]) -> Callable[[], None]:
         """Run `call` when the machine's clock has advanced so far; returns what cancels it."""
         scheduler = self._scheduler
-        due = scheduler.now + int(delay_s * self._scale)
+        due = scheduler.now + int(delay_s * self._scale) + ROUNDING_NS
         entry = scheduler.at(due, self._life, call)
         return partial(entry.__setitem__, CALL, None)

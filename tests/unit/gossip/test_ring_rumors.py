@@ -10,7 +10,14 @@ from actors.gossip.membership import claim_of
 from actors.gossip.rumors import encode
 from actors.gossip.stamps import KEEP_S, STALE_S
 from actors.messages.gossip import News
-from actors.messages.ring import PublishRumor, RumorsChanged, ServiceInfo, Subscribe, SysInfo
+from actors.messages.ring import (
+    MembersChanged,
+    PublishRumor,
+    RumorsChanged,
+    ServiceInfo,
+    Subscribe,
+    SysInfo,
+)
 
 
 def publish(node: Any, key: str, *, up: bool = True, gone: bool = False, pad: int = 0) -> None:
@@ -217,6 +224,22 @@ def test_a_rumor_from_the_future_is_not_taken(ring_world: Any) -> None:
     world.run(10, lambda: holds(world, "b"))
 
 
+def test_what_was_withdrawn_under_a_clock_ahead_is_withdrawn_everywhere_in_the_end(
+    ring_world: Any,
+) -> None:
+    world = ring_world(17)
+    world.ring(3)
+    node = world.nodes[1]
+    publish(node, "a")
+    world.run(5, lambda: holds(world, "a"))
+    world.skew[node.member] = 3600.0
+    world.run(1)
+    publish(node, "a", gone=True)
+    world.run(5)
+    world.skew[node.member] = 0.0
+    world.run(150, lambda: holds(world, "a", up=None))
+
+
 def test_a_lone_member_publishing_without_end_stays_bounded(ring_world: Any) -> None:
     world = ring_world(12)
     node = world.add()
@@ -302,3 +325,21 @@ def test_a_forged_life_of_ones_own_is_refuted_or_refused(ring_world: Any, jump: 
     world.run(60, world.all_alive)
     assert accused.up
     assert accused.ring.core.members.entries[accused.member].member.epoch < 1 << 53
+
+
+def test_who_subscribes_again_is_told_nothing_new_except_by_a_new_instance(ring_world: Any) -> None:
+    world = ring_world(16)
+    world.ring(3)
+    node = world.nodes[0]
+    node.told.clear()
+    node.hear(Subscribe(("service",)), "census")
+    assert [type(m) for _, m in node.told] == [MembersChanged, RumorsChanged]
+    node.told.clear()
+    node.hear(Subscribe(("service",), again=True), "census")
+    assert node.told == []
+    node.kill()
+    node.start()
+    world.run(10)
+    node.told.clear()
+    node.hear(Subscribe(("service",), again=True), "census")
+    assert [type(m) for _, m in node.told] == [MembersChanged, RumorsChanged]
