@@ -15,6 +15,7 @@ HabError
 │   ├── ActorDiedError            will never answer
 │   ├── ActorUnavailableError     may answer later; may have executed
 │   └── ActorTaskError            the method raised; the actor lives; carries the remote traceback
+├── TemplateError         a template that cannot be read or rendered: file, line, column
 └── CryptoError           keys, signatures, ciphertexts
 """
 
@@ -120,3 +121,18 @@ class ActorTaskError(ActorError):
 
 class CryptoError(HabError):
     """A key, signature or ciphertext is missing, malformed or wrong."""
+
+
+class TemplateError(HabError):
+    """A template cannot be read or rendered. `line` and `column` count characters, from 1.
+
+    Without a place (`line` 0) it is a reason that the renderer has still to give one.
+    """
+
+    def __init__(self, reason: str, template: str = "", line: int = 0, column: int = 0) -> None:
+        place = f"{template}:{line}:{column}: " if line else ""
+        super().__init__(f"{place}{reason}")
+        self.reason = reason
+        self.template = template
+        self.line = line
+        self.column = column
