@@ -28,7 +28,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "ring": ("cli.ring:ring", "Members of the ring, and its keys."),
     "actor": ("cli.actor:actor", "List, inspect, trace and kill actors."),
     "events": ("cli.events:events", "What happened, on this supervisor or on the whole ring."),
-    "pkg": ("cli.pkg:pkg", "Install and list packages."),
+    "pkg": ("cli.pkg:pkg", "Build, install and look into packages."),
     "origin": ("cli.keys:origin", "Generate, import and export the keys that sign packages."),
     "user": ("cli.keys:user", "Generate, import and export users' encryption keys."),
     "depot": ("cli.depot:depot", "Serve packages to other machines."),

@@ -10,6 +10,7 @@ import click
 
 from actors.errors import UsageError
 from cli.client import json_option
+from cli.lazy import LazyGroup
 from cli.output import emit_json, say
 from cli.problem import Failure
 from cli.settings import state_layout
@@ -18,19 +19,29 @@ if TYPE_CHECKING:
     from actors.adapters.package_store import PackageStore
 
 
-@click.group()
-def pkg() -> None:
-    """Install and list packages."""
+VERBS = {
+    "install": ("cli.pkg:install", "Install packages."),
+    "list": ("cli.pkg:list_packages", "List installed packages."),
+    "path": ("cli.pkg:path", "Print the directory of an installed package."),
+    "build": ("cli.pkgbuild:build", "Make a signed package of a plan.sh."),
+}
 
-
-@pkg.command()
-@click.argument("sources", nargs=-1, required=True, metavar="PATH|FILE.hart...")
-@click.option(
+cache_option = click.option(
     "--cache-key-path",
     metavar="DIR",
-    help="Directory of the origins' public keys, instead of cache/keys below the root.  "
+    help="Directory of the origins' keys, instead of cache/keys below the root.  "
     "[env: HAB_CACHE_KEY_PATH]",
 )
+
+
+@click.group(cls=LazyGroup, lazy=VERBS)
+def pkg() -> None:
+    """Build, install and look into packages."""
+
+
+@click.command()
+@click.argument("sources", nargs=-1, required=True, metavar="PATH|FILE.hart...")
+@cache_option
 @json_option
 def install(sources: tuple[str, ...], *, cache_key_path: str | None, as_json: bool) -> None:
     """Install packages: a HART file, whose signature is verified, or a directory.
@@ -38,7 +49,7 @@ def install(sources: tuple[str, ...], *, cache_key_path: str | None, as_json: bo
     A directory is one in the layout of an installed package: IDENT, TARGET, default.toml, hooks.
     What is installed already is left as it is.
     """
-    store = _store(cache_key_path)
+    store = package_store(cache_key_path)
     found = []
     for source in sources:
         path = Path(source).absolute()
@@ -57,7 +68,7 @@ def install(sources: tuple[str, ...], *, cache_key_path: str | None, as_json: bo
         click.echo(f"Install of {one.ident} complete with {new} installed.")
 
 
-@pkg.command("list")
+@click.command("list")
 @click.argument("ident", required=False)
 @click.option("-a", "--all", "everything", is_flag=True, help="All packages; the default.")
 @click.option("-o", "--origin", metavar="ORIGIN", help="Of this origin only.")
@@ -68,7 +79,7 @@ def list_packages(
     """List installed packages, all or those that IDENT, an ident or a part of one, fits."""
     if sum([everything, bool(origin), bool(ident)]) > 1:
         raise UsageError("give one of --all, --origin and IDENT")
-    packages = _store().installed()
+    packages = package_store().installed()
     if ident:
         from actors.depot.ident import parse_ident
 
@@ -84,12 +95,12 @@ def list_packages(
         click.echo(name)
 
 
-@pkg.command()
+@click.command()
 @click.argument("ident")
 @json_option
 def path(ident: str, *, as_json: bool) -> None:
     """Print the directory of the newest installed package that IDENT fits."""
-    store = _store()
+    store = package_store()
     found = store.find(ident)
     if found is None:
         raise Failure(
@@ -102,7 +113,8 @@ def path(ident: str, *, as_json: bool) -> None:
     click.echo(place)
 
 
-def _store(cache_key_path: str | None = None) -> PackageStore:
+def package_store(cache_key_path: str | None = None) -> PackageStore:
+    """Return the packages of this machine; their keys as chosen, else HAB_CACHE_KEY_PATH's."""
     from actors.adapters.package_store import PackageStore
 
     keys = cache_key_path or os.environ.get("HAB_CACHE_KEY_PATH")

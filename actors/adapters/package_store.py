@@ -32,6 +32,7 @@ from actors.messages.depot import PackageInfo
 
 STAGING: Final = ".hab-pkg-install-"  # Habitat's name for what is not yet a package
 INTERPRETER: Final = PackageIdent("core", "busybox-static")  # on the PATH of packages not native
+BAKED: Final = "/hab/pkgs/"  # what paths in packages begin with
 MACHINES: Final = {"amd64": "x86_64", "arm64": "aarch64"}
 
 Say: TypeAlias = Callable[[str], None]
@@ -85,11 +86,21 @@ class PackageStore:
                 raise Refused(f"Directory: '{config_from}' cannot be found", "bad-package")
             files["default.toml"] = read_metafile(source / "default.toml") or b""
         info = package_info(ident, str(path), files, hooks_in(source), self._search_path(path))
+        info = self._as_they_are_here(info)
         if info.native or (interpreter := self.find(str(INTERPRETER))) is None:
             return info
         extra = str(self.path(interpreter) / "bin")
         run_path = (*(p for p in info.run_path if p != extra), extra)
         return msgspec.structs.replace(info, run_path=run_path)
+
+    def _as_they_are_here(self, info: PackageInfo) -> PackageInfo:
+        """Paths in metafiles begin with /hab/pkgs, wherever the package is installed."""
+        here = f"{self.packages}/"
+        return msgspec.structs.replace(
+            info,
+            run_path=tuple(entry.replace(BAKED, here) for entry in info.run_path),
+            environment={n: v.replace(BAKED, here) for n, v in info.environment.items()},
+        )
 
     def accounts(self, info: PackageInfo) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Which users and groups of those a service may run as exist on this machine."""
@@ -194,11 +205,10 @@ class PackageStore:
             incoming.replace(self.artifacts / ident.file_name(self.target))
         finally:
             incoming.unlink(missing_ok=True)
-        baked = Path("/hab")
-        if self.root.resolve() != baked and tdeps_of(self.path(ident)):
+        if not BAKED.startswith(f"{self.root.resolve()}/") and tdeps_of(self.path(ident)):
             _say(
                 say,
-                f"{ident} was built for {baked}/pkgs; below {self.root} it may not find its files",
+                f"{ident} was built for {BAKED}; below {self.root} it may not find its files",
             )
         _say(say, f"Installed {ident}")
         return Installed(ident, new=True)

@@ -26,6 +26,12 @@ def blake2b_file(path: Path, offset: int = 0) -> str:
     return digest.hexdigest()
 
 
+def sha256_and_blake2b(path: Path) -> tuple[str, str]:
+    """Both checksums of an artifact, in hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest(), blake2b_file(path)
+
+
 def signed_header(digest: str, key: KeyFile) -> bytes:
     """The header that signs a payload's digest (hex) with an origin's secret key.
 

@@ -11,6 +11,16 @@ newest" is must not change for who moves a machine, or a channel, from Habitat t
 in `wire`, which must not know packages. A base64 line counts only in its canonical spelling, so
 that no bit of a signed file can change unnoticed. Rejected: as lenient as Habitat's reader.
 
+2026-11-24: A plan is built where it will be installed (plans write `$pkg_prefix` into what they
+build), and taken away when it is packed: the artifact cache has it, and installing verifies it like
+any other. Metafiles name `/hab/pkgs`, whatever root it was built below; readers put their own store
+in. Rejected: leaving it installed, as Habitat does outside of a studio: nobody would have verified
+what is run, and a second build of the same release would have to overwrite a live package.
+
+2026-11-24: One bash process runs the phases and asks Python, over two pipes, for whatever needs the
+store, the keys or the network. Rejected: writing metafiles and archives in bash, which is Habitat's
+way and needs a dozen programs of the right kind.
+
 2026-11-22: Metafiles are parsed from bytes, by a pure function that answers every possible content
 with a `PackageInfo` or a `CryptoError`/`Refused`; the disk is behind `port/packages`. Rejected:
 reading lazily, file by file: a half-installed package would be found out in the middle of a start.
