@@ -114,8 +114,10 @@ def control_secret(place: Place, environ: Mapping[str, str]) -> str:
         return secret
     path = place.layout.secret
     try:
-        secret = path.read_text().strip()
+        secret = path.read_text(encoding="ascii").strip()
         reason = "is empty"
+    except UnicodeDecodeError:
+        reason = "is no text; the next start of the supervisor sets it aside and makes a new one"
     except OSError as error:
         reason = f"cannot be read ({(error.strerror or str(error)).lower()})"
     if secret:

@@ -7,13 +7,16 @@ knowing the secret is being allowed and the secret itself never travels (CURVE, 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import zmq
 from zmq.utils import z85
 
+from actors.adapters.sealed import set_aside
 from actors.errors import HostError, UsageError
+from actors.messages.runtime import StateFileDamaged
 
 SECRET_BYTES: Final = 64  # as Habitat's CTL_SECRET: 64 random bytes in base64
 
@@ -55,19 +58,25 @@ def new_secret() -> str:
     return b64encode(os.urandom(SECRET_BYTES)).decode()
 
 
-def read_or_create_secret(path: Path) -> str:
+def read_or_create_secret(
+    path: Path, damaged: Callable[[StateFileDamaged], None] | None = None
+) -> str:
     """The secret in `path`; made there, readable for its owner only, if there is none.
 
-    An empty file (a torn write of another program) counts as none. Raises HostError.
+    A file that is empty or no text is set aside, and `damaged` hears of it. Raises HostError.
     """
     try:
         try:
-            if text := path.read_text(encoding="ascii").strip():
+            text = path.read_bytes().decode("ascii", "replace").strip()
+            if text and text.isascii() and text.isprintable():
                 return text
+            aside = set_aside(path)
+            if damaged is not None:
+                damaged(aside)
         except FileNotFoundError:
             pass
         return _create(path)
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise HostError(f"cannot read or write the control secret {path}: {error}") from error
 
 

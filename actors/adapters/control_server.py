@@ -59,6 +59,7 @@ from actors.wire.calls import decode_return, encode_call, is_call_frame
 if TYPE_CHECKING:
     from actors.runtime.world import World
 
+HANDSHAKE: Final = "another secret, or none"  # CURVE fails before anybody is asked
 PORT: Final = "port/control"
 PULSE_S: Final = 1.0  # looks after sessions, reports what was refused
 ATTENDED_S: Final = 0.002  # how long the sockets are left to a caller who may come back
@@ -262,7 +263,7 @@ class ControlServer:
                 self._emit(SessionDropped("frames", session.id, session.dropped))
                 session.dropped = 0
         if failed := self._listener.refusals():
-            self._refused["handshake"] += failed
+            self._refused[HANDSHAKE] += failed
         for host, count in sorted(self._hosts.take_dropped().items()):
             self._emit(SessionDropped("requests", f"host/{host}", count))
         for reason, count in sorted(self._refused.items()):

@@ -6,16 +6,19 @@ import os
 import secrets
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from actors import __version__
+from actors.adapters.sealed import set_aside
 from actors.control.process import HostOptions
 from actors.errors import HostError
 from actors.gossip.core import RingOption
 from actors.launcher.protocol import ENV_FD, ENV_PID
 from actors.messages.base import MemberId, is_member_id
 from actors.messages.ring import SysInfo
+from actors.messages.runtime import StateFileDamaged
 from actors.node.actor import Identity
 from actors.node.options import ENVIRONMENT_NAME, SupervisorOptions
 from actors.node.tree import TreeOptions
@@ -29,17 +32,18 @@ ELSEWHERE: Final = ("192.0.2.1", 9)  # TEST-NET-1: routed like the world, and no
 WILDCARDS: Final = frozenset({"0.0.0.0", "::", "[::]", "*"})  # noqa: S104 - compared, not bound
 
 
-def read_or_create_member_id(path: Path) -> MemberId:
-    """This member's id, made at the first start; a damaged file is set aside.
+def read_or_create_member_id(path: Path, damaged: Callable[[StateFileDamaged], None]) -> MemberId:
+    """This member's id, made at the first start; `damaged` hears of a file that was set aside.
 
-    Raises HostError where it can neither be read nor written.
+    A member that lost its id is a new one, and the old one dead to the others. Raises HostError
+    where it can neither be read nor written.
     """
     try:
         try:
             text = path.read_text(encoding="ascii", errors="replace").strip()
             if is_member_id(text):
                 return text
-            path.rename(path.with_name(f"{path.name}.damaged-{secrets.token_hex(4)}"))
+            damaged(set_aside(path))
         except FileNotFoundError:
             pass
         return _create(path, secrets.token_hex(16))

@@ -1,9 +1,13 @@
-"""The sealed form of a state file: one line with a checksum, then the data as it is."""
+"""The sealed form of a state file: a line with a checksum, then the data as it is."""
 
 from __future__ import annotations
 
 import hashlib
+import secrets
+from pathlib import Path
 from typing import Final
+
+from actors.messages.runtime import StateFileDamaged
 
 MAGIC: Final = b"habring-state-1 "
 _HEX: Final = 64  # digits of a 256-bit digest
@@ -24,3 +28,10 @@ def unseal(content: bytes) -> bytes | None:
     data = content[_HEADER:]
     intact = content[:_HEADER] == MAGIC + _digest(data) + b"\n"
     return data if intact else None
+
+
+def set_aside(path: Path) -> StateFileDamaged:
+    """Rename a damaged file that is kept without a header out of the way; what to say of it."""
+    aside = path.with_name(f"{path.name}.damaged-{secrets.token_hex(4)}")
+    path.rename(aside)
+    return StateFileDamaged(path.name, aside.name)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from actors.adapters.keys import RingKeys
     from actors.adapters.supervisor_log import SupervisorLog
     from actors.messages.envelope import Envelope
+    from actors.messages.runtime import StateFileDamaged
     from actors.runtime.world import World
 
 EXIT_BROKEN: Final = 1  # started again, after the launcher's pause
@@ -79,6 +80,7 @@ class Supervisor:
         self._said = said
         self._ends: SimpleQueue[tuple[int, str]] = SimpleQueue()
         self._open = contextlib.ExitStack()
+        self._damaged: list[StateFileDamaged] = []  # found before there was a log to say it in
 
     def run(self) -> int:
         """Open everything, start the node, wait for its word; the exit code."""
@@ -104,7 +106,7 @@ class Supervisor:
         from actors.runtime.world import World
 
         state = self._options.layout.supervisor
-        member = read_or_create_member_id(state / "MEMBER_ID")
+        member = read_or_create_member_id(state / "MEMBER_ID", self._damaged.append)
         clock, hlc = SystemClock(), Hlc()
         store = self._closing(FileStore(state))
         log = self._closing(
@@ -140,7 +142,7 @@ class Supervisor:
 
         options, layout = self._options, self._options.layout
         world.register_port("port/process", self._told)
-        secret = read_or_create_secret(layout.secret)
+        secret = read_or_create_secret(layout.secret, self._damaged.append)
         keys = self._keys()
         launcher = LauncherPort(world, self._fd)
         network = self._closing(ZmqNetwork(world, options.listen_gossip, keys))
@@ -156,6 +158,8 @@ class Supervisor:
         self._said.say(f"Starting gossip-listener on {network.address}")
         self._said.say(f"Starting ctl-gateway on {control.endpoint}")
         world.traced = options.trace
+        for event in self._damaged:
+            world.emit("node", event)
         world.start_root(NodeActor, who, root_children(told))
         world.tell("port/launcher", SupervisorReady(f"gossip on {network.address}"))
 

@@ -74,6 +74,9 @@ def test_the_secret_is_found_in_the_documented_order(tmp_path: Path) -> None:
     assert "cli.toml" in said
     assert str(place.layout.secret) in said
     place.layout.supervisor.mkdir(parents=True)
+    place.layout.secret.write_bytes(b"\xff\xfe")
+    with pytest.raises(Failure, match="is no text"):
+        settings.control_secret(place, {})
     place.layout.secret.write_text("of the file \n")
     assert settings.control_secret(place, {}) == "of the file"
     settings.cli_file(tmp_path).parent.mkdir()

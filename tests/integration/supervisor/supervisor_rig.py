@@ -195,7 +195,7 @@ class Machine:
         """Ask, and hear each answer."""
         address = self.layout.control_socket if self.layout.name != "default" else None
         endpoint = f"ipc://{address}" if address else f"tcp://127.0.0.1:{self.ctl}"
-        secret = self.layout.secret.read_text().strip()
+        secret = self.layout.secret.read_text(errors="replace").strip()
         with ControlClient(endpoint, secret, connect_timeout_s=2.0) as client:
             yield from client.request(message, timeout_s=timeout_s)
 
