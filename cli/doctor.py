@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import socket
 import stat
 import time
 from collections.abc import Iterable, Iterator
@@ -26,9 +25,8 @@ from cli.client import Session, json_option, override_name_option
 from cli.output import emit_json
 from cli.problem import Failure
 from cli.settings import Place, cli_setting, locate, lock_holder
-from cli.starting import habitat_state, settled_options, supervisor_options, warnings
+from cli.starting import habitat_state, ports, settled_options, supervisor_options, warnings
 from cli.unit import program
-from cli.values import CTL_PORT, GOSSIP_PORT, split_host
 
 Verdict: TypeAlias = Literal["ok", "warning", "problem"]
 FIRST_RELEASE = 1_767_225_600.0  # 2026-01-01; a clock before that is wrong
@@ -250,11 +248,7 @@ def _ports(layout: StateLayout) -> Iterable[Finding]:
         options = supervisor_options(layout, settled_options({}, layout, ()))
     except HabError:
         return  # said already
-    wanted = [("gossip", options.listen_gossip, GOSSIP_PORT, "--listen-gossip")]
-    if "/" not in options.listen_ctl:
-        wanted.append(("control", options.listen_ctl, CTL_PORT, "--listen-ctl"))
-    for what, address, default, flag in wanted:
-        reason = taken(*split_host(address, default))
+    for what, address, flag, reason in ports(options):
         if reason:
             yield Finding(
                 "problem",
@@ -264,18 +258,6 @@ def _ports(layout: StateLayout) -> Iterable[Finding]:
             )
         else:
             yield Finding("ok", "port", f"{what} address {address} is free")
-
-
-def taken(host: str, port: int) -> str:
-    """Say why an address cannot be listened on; nothing if it can."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as ZeroMQ does
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            return error.strerror or str(error)
-    return ""
 
 
 def _exposure(layout: StateLayout) -> Iterable[Finding]:

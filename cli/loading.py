@@ -13,7 +13,8 @@ import click
 from actors.errors import UsageError
 from actors.messages.service import LoadService, ServiceSpec
 from actors.specs.spec_file import problem
-from cli.values import Bind, Duration, Name
+from cli.output import say
+from cli.values import Bind, Name, WholeSeconds
 
 # Command line parameter → field of the spec.
 FIELDS: Mapping[str, str] = {
@@ -93,13 +94,13 @@ def _options(command: Callable[..., Any], *, updating: bool) -> Callable[..., An
         click.option(
             "-i",
             "--health-check-interval",
-            type=Duration(),
+            type=WholeSeconds(),
             metavar="TIME",
             help=f"Time between health checks.{shown('30s')}",
         ),
         click.option(
             "--shutdown-timeout",
-            type=Duration(),
+            type=WholeSeconds(),
             metavar="TIME",
             help="Time between the stop signal and KILL, instead of the package's.",
         ),
@@ -159,9 +160,14 @@ def load_request(
         raise UsageError('name a package, or a plain command: --cmd "python web.py" --name web')
     elif "cwd" in given:
         raise UsageError("--cwd goes with --cmd only")
-    if "config_from" in given and not local:
-        raise UsageError(
-            "--config-from names a directory here; it is no use to a remote supervisor"
+    if "config_from" in given:
+        if not local:
+            raise UsageError(
+                "--config-from names a directory here; it is no use to a remote supervisor"
+            )
+        say(
+            "warning: --config-from takes hooks and configuration from a directory instead of the "
+            "package: for development, not for production."
         )
     if is_hart(subject):
         return _archive(str(subject), given, local=local, force=force, wait=wait)
@@ -197,6 +203,17 @@ def changes(params: Mapping[str, Any]) -> tuple[ServiceSpec, tuple[str, ...]]:
     return ServiceSpec(ident="", **given), tuple(given)
 
 
+def load_flags() -> list[str]:
+    """Return the options of `svc load` that stand on the command line of the running command."""
+    context = click.get_current_context()
+    return [
+        f"--{name.replace('_', '-')}"
+        for name in FIELDS
+        if context.params.get(name) not in {None, ()}
+        and context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+    ]
+
+
 def is_hart(subject: str | None) -> bool:
     """Whether a subject is a package archive rather than an ident."""
     return bool(subject) and str(subject).endswith(".hart")
@@ -218,8 +235,6 @@ def _field(key: str, value: Any) -> Any:
             if not path.is_dir():
                 raise UsageError(f"Directory: '{value}' cannot be found")
             return str(path)
-        case "health_check_interval" | "shutdown_timeout":
-            return round(value)
         case _:
             return value
 

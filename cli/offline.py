@@ -18,7 +18,7 @@ from actors.node.layout import StateLayout
 from actors.specs import rules, spec_file
 from cli.client import NoSupervisor
 from cli.output import emit_json, say
-from cli.problem import Failure
+from cli.problem import NEXT_BY_CODE, Failure
 from cli.settings import Place, lock_holder, make_directory
 
 
@@ -58,8 +58,8 @@ def decide(layout: StateLayout, command: LoadService | StartService) -> rules.Wr
             return decision
         case rules.Keep():
             return decision
-        case rules.Deny(text=text):
-            raise Failure(text)
+        case rules.Deny(text=text, code=code):
+            raise Failure(text, NEXT_BY_CODE.get(code, ""))
         case rules.Remove():  # neither loading nor starting removes
             raise AssertionError(decision)
 
@@ -131,11 +131,12 @@ def _tell(
     say(f"Nothing runs yet: {reason} (`hab sup run`).")
 
 
-def write_for_start(layout: StateLayout, wanted: LoadService) -> str:
+def write_for_start(layout: StateLayout, wanted: LoadService | StartService) -> str:
     """Write the spec of the service a new supervisor is to start with; return the service's name.
 
-    As a load with force: what is loaded already is changed, and started if it was stopped.
+    A load is one with force: what is loaded already is changed, and started if it was stopped.
     """
-    forced = msgspec.structs.replace(installed(layout, wanted), force=True)
-    decision = decide(layout, forced)
+    if isinstance(wanted, LoadService):
+        wanted = msgspec.structs.replace(installed(layout, wanted), force=True)
+    decision = decide(layout, wanted)
     return decision.spec.service if isinstance(decision, rules.Write) else decision.service

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable
 from typing import IO, Any
 
 import click
 
-from actors.errors import HabError
+from actors.errors import HabError, Refused
 
 TIMED_OUT = 7  # --timeout passed; the outcome is not known
 GUARDED = 8  # a safety guard said no
@@ -43,6 +44,8 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 def of_error(error: HabError | OSError) -> Failure:
     """Turn an error of the product or of this machine into what the person sees."""
     next_step = getattr(error, "next_step", "") or _NEXT_STEPS.get(type(error).__name__, "")
+    if isinstance(error, Refused):
+        next_step = next_step or NEXT_BY_CODE.get(error.code, "")
     if isinstance(error, HabError):
         return Failure(str(error), next_step, error.exit_code)
     where = f"{error.filename}: " if error.filename else ""
@@ -52,9 +55,23 @@ def of_error(error: HabError | OSError) -> Failure:
             "Run as the owner of the state directory (often root), or choose another "
             "with HAB_ROOT.",
         )
-    return Failure(f"{where}{error.strerror or error}")
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        next_step = "State is kept in directories there: move it, or choose a root with HAB_ROOT."
+    elif error.errno in (errno.ENOSPC, errno.EDQUOT):
+        next_step = "Make room on that disk and ask again; nothing was changed."
+    else:
+        next_step = "`hab doctor` looks for what stands in the way."
+    return Failure(f"{where}{error.strerror or error}", next_step)
 
 
+# What a supervisor refuses, by its code; texts that name the next step themselves are not here.
+NEXT_BY_CODE = {
+    "not-loaded": "`hab svc status` lists what is loaded; `hab svc load` loads it.",
+    "not-runnable": "Only a package with a run hook is a service; `hab pkg list` shows others.",
+    "binds": "--bind NAME:SERVICE.GROUP gives one; the package's files BINDS and BINDS_OPTIONAL "
+    "name them.",
+    "host": "Make room, or the directory writable, and ask again.",
+}
 _NEXT_STEPS = {
     "ActorDiedError": "`hab actor list` shows which actors there are.",
     "ActorUnavailableError": "It may be restarting: `hab actor list` shows its state; try again.",

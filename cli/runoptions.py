@@ -15,6 +15,7 @@ from cli.values import (
     CTL_PORT,
     GOSSIP_PORT,
     HTTP_PORT,
+    is_name,
     join_host,
     listen_address,
     seconds,
@@ -51,6 +52,12 @@ def _peer(text: str) -> str:
 
 def _ip(text: str) -> str:
     return str(ipaddress.ip_address(text.strip()))
+
+
+def _name(text: str) -> str:
+    if not is_name(text):
+        raise ValueError(f"{text!r} is no name; use letters, digits, '-' and '_'")
+    return text
 
 
 def _module(text: str) -> str:
@@ -156,6 +163,7 @@ RUN_OPTIONS: tuple[RunOption, ...] = (
         env="HAB_ORG",
         shown="default",
         metavar="ORG",
+        read=_name,
     ),
     RunOption(
         "sys_ip_address",

@@ -9,14 +9,22 @@ from typing import Any
 import click
 import msgspec
 
+from actors.errors import UsageError
 from actors.messages.service import LoadService, StartService
 from cli.client import NoSupervisor, Session, override_name_option
-from cli.loading import FIELDS, load_options, load_request, subject_argument
+from cli.loading import (
+    FIELDS,
+    is_hart,
+    load_flags,
+    load_options,
+    load_request,
+    subject_argument,
+)
 from cli.output import say
 from cli.runoptions import RUN_OPTIONS, run_options
 from cli.settings import locate, lock_holder
 from cli.starting import config_files_option, settled_options, supervise
-from cli.values import Duration
+from cli.values import Duration, is_service_word
 from cli.writes import WAIT_S, Waiting, carry_out
 
 
@@ -45,14 +53,18 @@ def start(
 ) -> None:
     """Load and start a service; where no supervisor runs, become it, in the foreground.
 
-    With a supervisor up this is `hab svc load` followed by `hab svc start`. The options of
-    `hab sup run` are for the supervisor that is started.
+    With a supervisor up this is `hab svc load` followed by `hab svc start`. What is loaded can also
+    be started by its name (redis) or group (redis.default). The options of `hab sup run` are for
+    the supervisor that is started.
     """
     asked = Session(locate(override_name, None, os.environ))
-    wanted = load_request(subject, flags, local=asked.place.local, force=False, wait=not no_wait)
     waiting = Waiting(not no_wait, timeout)
+    wanted = _request(subject, flags, local=asked.place.local, wait=waiting.wait)
     try:
-        _load_and_start(asked, wanted, waiting)
+        if isinstance(wanted, StartService):
+            carry_out(asked, wanted, waiting, "svc.start")
+        else:
+            _load_and_start(asked, wanted, waiting)
     except NoSupervisor:
         if not asked.place.local or lock_holder(asked.place.layout) is not None:
             raise
@@ -61,6 +73,20 @@ def start(
         return
     resolved = settled_options(flags, asked.place.layout, config_files)
     supervise(asked.place.layout, resolved, wanted)
+
+
+def _request(
+    subject: str | None, flags: dict[str, Any], *, local: bool, wait: bool
+) -> LoadService | StartService:
+    """Make the request: a load, or a start of what is loaded and called by its name or group."""
+    if not subject or "/" in subject or is_hart(subject) or not is_service_word(subject):
+        return load_request(subject, flags, local=local, force=False, wait=wait)
+    if given := load_flags():
+        raise UsageError(
+            f"{given[0]} is for loading: name a package (core/{subject}), or change what is loaded "
+            f"with `hab svc update {subject}`"
+        )
+    return StartService(subject, wait=wait)
 
 
 def _load_and_start(asked: Session, wanted: LoadService, waiting: Waiting) -> None:

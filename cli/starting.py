@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from actors.errors import CryptoError, UsageError
-from actors.messages.service import LoadService
+from actors.messages.service import LoadService, StartService
 from actors.node.options import (
     DEFAULT_NAME,
     ENVIRONMENT_NAME,
@@ -93,10 +93,13 @@ def supervisor_options(
     )
 
 
-def supervise(layout: StateLayout, resolved: Resolved, wanted: LoadService | None) -> NoReturn:
-    """Become the launcher; its exit code is then ours. `wanted` is loaded before the start."""
+def supervise(
+    layout: StateLayout, resolved: Resolved, wanted: LoadService | StartService | None
+) -> NoReturn:
+    """Become the launcher; its exit code is then ours. `wanted` is followed before the start."""
     check_alone(layout)
     check_not_habitat(layout)
+    check_ports(layout, supervisor_options(layout, resolved))
     ring = prepare_ring_key(layout, resolved)
     service = ""
     if wanted is not None:
@@ -140,6 +143,47 @@ def check_alone(layout: StateLayout) -> None:
         "Load services into it with `hab svc load`, end it with `hab sup term`, or run a second "
         "one with --override-name and ports of its own.",
     )
+
+
+def ports(options: SupervisorOptions) -> list[tuple[str, str, str, str]]:
+    """Return what is to be listened on: what for, address, flag, and why that is not possible."""
+    wanted = [("gossip", options.listen_gossip, GOSSIP_PORT, "--listen-gossip")]
+    if "/" not in options.listen_ctl:
+        wanted.append(("control", options.listen_ctl, CTL_PORT, "--listen-ctl"))
+    return [
+        (what, address, flag, taken(*split_host(address, default)))
+        for what, address, default, flag in wanted
+    ]
+
+
+def taken(host: str, port: int) -> str:
+    """Say why an address cannot be listened on; nothing if it can."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as ZeroMQ does
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            return error.strerror or str(error)
+    return ""
+
+
+def check_ports(layout: StateLayout, options: SupervisorOptions) -> None:
+    """Refuse to start where somebody else listens: trying again and again would not help a person.
+
+    What a launcher that died has left behind is the next one's to deal with, ports included.
+    """
+    from actors.launcher.main import TABLE_FILE
+
+    if (layout.supervisor / TABLE_FILE).exists():
+        return
+    for what, address, flag, reason in ports(options):
+        if reason:
+            raise Failure(
+                f"The {what} address {address} cannot be listened on: {reason}.",
+                f"Another supervisor may run there (`ss -ltnp` tells): {flag} chooses another "
+                "address; a second supervisor needs --override-name too.",
+            )
 
 
 def check_not_habitat(layout: StateLayout) -> None:

@@ -22,7 +22,7 @@ from cli.client import (
     override_name_option,
 )
 from cli.lazy import LazyGroup
-from cli.loading import load_options, load_request, subject_argument
+from cli.loading import load_flags, load_options, load_request, subject_argument
 from cli.output import duration_words, emit_json, say
 from cli.problem import TIMED_OUT, Failure
 from cli.runoptions import run_options
@@ -84,22 +84,9 @@ def run(
     wanted = None
     if subject or flags.get("cmd"):
         wanted = load_request(subject, flags, local=True, force=True, wait=False)
-    elif loose := [name for name in _load_flags(flags) if name]:
-        raise UsageError(f"--{loose[0].replace('_', '-')} is for a service: name a package too")
+    elif loose := load_flags():
+        raise UsageError(f"{loose[0]} is for a service: name a package too")
     supervise(layout, resolved, wanted)
-
-
-def _load_flags(flags: dict[str, Any]) -> list[str]:
-    """Name the options of `svc load` that stand on the command line."""
-    from cli.loading import FIELDS
-
-    context = click.get_current_context()
-    return [
-        name
-        for name in FIELDS
-        if flags.get(name) not in {None, ()}
-        and context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-    ]
 
 
 @click.command()

@@ -24,12 +24,12 @@ from cli.loading import (
     update_options,
 )
 from cli.problem import Failure
-from cli.values import Duration, check_service
+from cli.values import WholeSeconds, check_service
 from cli.writes import Waiting, carry_out, writes
 
 shutdown_option = click.option(
     "--shutdown-timeout",
-    type=Duration(),
+    type=WholeSeconds(),
     metavar="TIME",
     help="Time between the stop signal and KILL, this once.",
 )
@@ -70,12 +70,12 @@ def load(
 def unload(
     service: str,
     *,
-    shutdown_timeout: float | None,
+    shutdown_timeout: int | None,
     asked: Session,
     waiting: Waiting,
 ) -> None:
     """Stop a service and forget it: it does not run at the next start either."""
-    wanted = UnloadService(check_service(service), _whole(shutdown_timeout), wait=waiting.wait)
+    wanted = UnloadService(check_service(service), shutdown_timeout, wait=waiting.wait)
     carry_out(asked, wanted, waiting, "svc.unload")
 
 
@@ -109,12 +109,12 @@ def start(
 def stop(
     service: str,
     *,
-    shutdown_timeout: float | None,
+    shutdown_timeout: int | None,
     asked: Session,
     waiting: Waiting,
 ) -> None:
     """Stop a service and keep its options: `svc start` resumes with them."""
-    wanted = StopService(check_service(service), _whole(shutdown_timeout), wait=waiting.wait)
+    wanted = StopService(check_service(service), shutdown_timeout, wait=waiting.wait)
     carry_out(asked, wanted, waiting, "svc.stop")
 
 
@@ -151,7 +151,3 @@ def update(
         )
     wanted = UpdateService(check_service(service), spec, given, wait=waiting.wait)
     carry_out(asked, wanted, waiting, "svc.update")
-
-
-def _whole(seconds: float | None) -> int | None:
-    return None if seconds is None else round(seconds)

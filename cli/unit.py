@@ -21,7 +21,6 @@ from cli.settings import state_layout
 UNIT = """\
 [Unit]
 Description=habring supervisor ({name})
-Documentation=man:hab(1)
 After=network-online.target
 Wants=network-online.target
 

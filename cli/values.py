@@ -123,6 +123,17 @@ class Duration(_Checked):
             self.refuse(error, param, ctx)
 
 
+class WholeSeconds(Duration):
+    """A duration without a fraction of a second: what a spec can hold."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Convert to whole seconds."""
+        length_s = super().convert(value, param, ctx)
+        if length_s != int(length_s):
+            self.fail(f"{value!r} is not a number of whole seconds", param, ctx)
+        return int(length_s)
+
+
 class Bind(_Checked):
     """`NAME:SERVICE.GROUP[@ORG]`; empty passes, it means: none."""
 
@@ -149,7 +160,7 @@ class Name(_Checked):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Check the form."""
         text = str(value)
-        if not _NAME.fullmatch(text):
+        if not is_name(text):
             self.fail(
                 f"{text!r} is no name; use letters, digits, '-' and '_', a letter or digit first",
                 param,
@@ -187,6 +198,11 @@ class Version(_Checked):
         if not text.isascii() or not text.isdigit() or not 0 < int(text) < 1 << 62:
             self.fail(f"{text!r} is no version; it is a whole number from 1 on", param, ctx)
         return int(text)
+
+
+def is_name(text: str) -> bool:
+    """Whether `text` is one plain word, as names of services, groups and organizations are."""
+    return _NAME.fullmatch(text) is not None
 
 
 def is_service_word(text: str) -> bool:

@@ -54,7 +54,10 @@ class Listener:
     def bind_first(self) -> None:
         """Listen, or raise HostError, also where the address is taken."""
         if not self.bind():
-            raise HostError(f"cannot listen on {self.address}: the address is in use")
+            raise HostError(
+                f"cannot listen on {self.address}: the address is in use; another supervisor "
+                "may run there, --listen-gossip chooses another address"
+            )
 
     def refused_handshakes(self) -> int:
         """Take note of who came and went; how many were turned away by the handshake."""

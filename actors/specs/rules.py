@@ -109,8 +109,9 @@ def matching(specs: Specs, text: str) -> list[ServiceSpec]:
 def check_package(spec: ServiceSpec, package: PackageInfo) -> Deny | None:
     """Why `package` cannot run as `spec` says, if so."""
     if not package.runnable:
+        where = spec.config_from or "it"
         return Deny(
-            f"Package is not runnable: {package.ident} (it has neither hooks/run nor run)",
+            f"Package is not runnable: {package.ident} ({where} has neither hooks/run nor run)",
             "not-runnable",
         )
     given = {bind.partition(":")[0] for bind in spec.binds}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -78,6 +79,51 @@ def test_following_sees_lines_once_and_whole_and_goes_on_after_rotation(tmp_path
         with path.open("ab") as file:
             file.write(b"again\n")
         assert list(tail.new()) == [b"again"]
+
+
+def _rotate(path: Path, keep: int = 3) -> None:
+    """As the launcher does: copy, empty, then shift the names."""
+    path.with_name(path.name + ".0").write_bytes(path.read_bytes())
+    path.write_bytes(b"")
+    for number in range(keep, 0, -1):
+        old = path.with_name(f"{path.name}.{number - 1}")
+        if old.exists():
+            old.rename(path.with_name(f"{path.name}.{number}"))
+
+
+@pytest.mark.parametrize("rotations", [1, 2, 3])
+def test_following_misses_nothing_that_was_rotated_away_between_two_looks(
+    tmp_path: Path, rotations: int
+) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"before\n")
+    _rotate(path)
+    path.write_bytes(b"old\nhal")
+    with Tail(path) as tail:
+        assert tail.last(10) == [b"old"]
+        wanted = [b"half"]
+        with path.open("ab") as file:
+            file.write(b"f\n")
+        for number in range(rotations):
+            with path.open("ab") as file:
+                file.write(b"%d %s\n" % (number, b"x" * 20 * number))
+            wanted.append(b"%d %s" % (number, b"x" * 20 * number))
+            _rotate(path)
+        with path.open("ab") as file:
+            file.write(b"longer than what was read before the first of them\n")
+        assert list(tail.new()) == [*wanted, b"longer than what was read before the first of them"]
+        assert list(tail.new()) == []
+
+
+def test_lines_as_json_say_their_stream(hab: Hab, layout: StateLayout) -> None:
+    _write(layout, "redis.stdout.log", "one\n")
+    _write(layout, "redis.stderr.log", "oops\n")
+    lines = [json.loads(line) for line in hab("svc", "logs", "redis", "--json").stdout.splitlines()]
+    assert {line.pop("schema") for line in lines} == {"svc.logs/1"}
+    assert lines == [
+        {"service": "redis", "hook": None, "stream": "stdout", "text": "one"},
+        {"service": "redis", "hook": None, "stream": "stderr", "text": "oops"},
+    ]
 
 
 def test_a_file_that_comes_later_is_followed_from_its_beginning(tmp_path: Path) -> None:

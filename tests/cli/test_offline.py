@@ -169,10 +169,18 @@ def test_a_named_supervisor_has_its_own_specs(hab: Hab, layout: StateLayout) -> 
     assert not layout.specs.exists()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_root_that_is_not_ours_is_said_with_a_next_step(hab: Hab, layout: StateLayout) -> None:
-    layout.root.mkdir()
-    layout.root.chmod(0o500)
+# Root may write everywhere but below a file.
+OBSTACLES = ("a file", *(() if os.geteuid() == 0 else ("a closed directory",)))
+
+
+@pytest.mark.parametrize("obstacle", OBSTACLES)
+def test_a_root_that_is_not_ours_is_said_with_a_next_step(
+    hab: Hab, layout: StateLayout, obstacle: str
+) -> None:
+    if obstacle == "a file":
+        layout.root.touch()
+    else:
+        layout.root.mkdir(mode=0o500)
     said = hab("svc", "load", "core/redis")
     assert said.exit_code == 1
     assert "HAB_ROOT" in said.stderr

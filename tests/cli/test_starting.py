@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import Result
@@ -15,11 +16,12 @@ from click.testing import Result
 from actors.adapters.keys import KeyCache
 from actors.errors import UsageError
 from actors.launcher.lock import acquire
+from actors.messages.service import Accepted, Settled, StartService
 from actors.node.layout import StateLayout
 from cli import starting
-from cli.doctor import taken
 from cli.offline import write_for_start
 from cli.problem import Failure
+from cli.starting import taken
 from cli.supconfig import resolve
 from cli.unit import quoted, unit
 
@@ -271,3 +273,55 @@ def test_doctor_says_which_port_is_taken(hab: Hab, layout: StateLayout) -> None:
     assert said.exit_code == 1
     assert f"127.0.0.1:{port} cannot be listened on" in said.stdout
     assert "--listen-gossip" in said.stdout
+
+
+def test_a_start_where_somebody_listens_is_refused_at_once_with_the_flag_that_helps(
+    hab: Hab, layout: StateLayout
+) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        said = hab("sup", "run", "--listen-gossip", address)
+        assert said.exit_code == 1
+        assert f"gossip address {address} cannot be listened on" in said.stderr
+        assert "--listen-gossip chooses another" in said.stderr
+        said = hab("start", "--cmd", "true", "--name", "x", "--listen-gossip", address)
+        assert said.exit_code == 1
+    assert not layout.specs.exists(), "what was not started left nothing"
+
+
+def test_ports_held_by_what_a_dead_launcher_left_are_the_next_ones_business(
+    layout: StateLayout,
+) -> None:
+    layout.supervisor.mkdir(parents=True)
+    (layout.supervisor / "launcher.json").touch()
+    with socket.socket() as orphan:
+        orphan.bind(("127.0.0.1", 0))
+        orphan.listen()
+        given = {"listen_gossip": f"127.0.0.1:{orphan.getsockname()[1]}"}
+        options = starting.supervisor_options(layout, resolve(given, {}, []))
+        starting.check_ports(layout, options)
+
+
+@pytest.mark.parametrize("org", ["a b", "../x", "", "-"])
+def test_an_organization_is_one_plain_word(hab: Hab, org: str) -> None:
+    said = hab("sup", "run", "--generate-config", f"--org={org}")
+    assert said.exit_code == 2
+    assert "is no name" in said.stderr
+
+
+def test_a_stopped_service_is_started_by_its_name_and_loading_it_needs_a_package(
+    hab: Hab, gateway: Callable[..., Any]
+) -> None:
+    answers = [Accepted("Supervisor starting web."), Settled("web", "up")]
+    with gateway(lambda _: answers) as playing:
+        said = hab("start", "web.default")
+        assert said.exit_code == 0, said.output
+        assert playing.asked == [StartService("web.default")]
+    said = hab("start", "web", "--group", "x")
+    assert said.exit_code == 2
+    assert "--group is for loading" in said.stderr
+    missing = hab("start", "web")
+    assert missing.exit_code == 1
+    assert "`hab svc load` loads it" in missing.stderr
