@@ -164,6 +164,7 @@ def tree_options(options: SupervisorOptions, address: str, control_endpoint: str
         service=ServiceOptions(
             root=options.root,
             svc_dir=str(layout.services),
+            user_dir=str(layout.user),
             environment=environment,
             can_switch_user=can_switch_user(),
             sys=sys_info(options, address, hostname),

@@ -13,16 +13,25 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final
 
+from actors.adapters.files import read
 from actors.adapters.package_store import Installed, PackageStore
-from actors.adapters.service_directories import ServiceDirectories, owner_of
+from actors.adapters.service_directories import (
+    ServiceDirectories,
+    ServiceFiles,
+    check_name,
+    owner_of,
+    read_templates,
+)
 from actors.depot.ident import PackageIdent
 from actors.errors import HabError, Refused
 from actors.messages.depot import (
     InstallPackage,
     PackageResolved,
     PrepareService,
+    ReadTemplates,
     ResolvePackage,
     ServicePrepared,
+    TemplatesRead,
     WritePidFile,
 )
 from actors.messages.runtime import CallFailed
@@ -41,10 +50,11 @@ _log = logging.getLogger(__name__)
 
 
 class PackagesPort:
-    """Serves `ResolvePackage`, `InstallPackage`, `PrepareService` and `WritePidFile`."""
+    """Serves the questions and orders of `messages.depot` that concern this machine's disk."""
 
     def __init__(self, world: World, layout: StateLayout, key_cache: Path | None = None) -> None:
         self._world = world
+        self._layout = layout
         self._store = PackageStore(layout.root, key_cache=key_cache or layout.keys)
         self._directories = ServiceDirectories(layout.root, layout.services)
         self._questions: SimpleQueue[Envelope | None] = SimpleQueue()
@@ -100,10 +110,19 @@ class PackagesPort:
                 if found is None:
                     raise self._not_found(ident)
                 return self._resolved(found, config_from)
-            case PrepareService(service, source, user, group):
-                owner = owner_of(user, group)
-                path, hooks = self._directories.prepare(service, source, owner)
-                return ServicePrepared(service, path, hooks)
+            case ReadTemplates(service, source):
+                check_name(service)
+                config, hooks, defaults = read_templates(Path(source))
+                user_toml = read(self._layout.user_config(service), "user.toml")
+                if user_toml is not None and user_toml.error:
+                    raise Refused(f"user.toml of {service}: {user_toml.error}", "host")
+                user = user_toml.data if user_toml is not None else None
+                return TemplatesRead(service, config, hooks, defaults, user)
+            case PrepareService(service, user_name, group, config, hooks, files):
+                owner = owner_of(user_name, group)
+                wanted = ServiceFiles(config, hooks, files)
+                done = self._directories.prepare(service, wanted, owner)
+                return ServicePrepared(service, done.path, done.hooks, done.changed)
             case WritePidFile(service, pid):
                 self._directories.write_pid(service, pid)
                 return None

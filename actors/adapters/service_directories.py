@@ -11,8 +11,8 @@ import grp
 import os
 import pwd
 import stat
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +25,7 @@ USERS: Final = ("config", "config_install", "data", "files", "static", "var")
 USERS_MODE: Final = 0o770
 HOOK_MODE: Final = 0o755
 CONFIG_MODE: Final = 0o740
+UPLOADED_MODE: Final = 0o640
 PID_MODE: Final = 0o644
 FILE_LIMIT: Final = 16 * 1024 * 1024  # a hook or a configuration file is text
 FILES_LIMIT: Final = 10_000
@@ -39,6 +40,24 @@ class Owner:
 
     uid: int = -1
     gid: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceFiles:
+    """What is to lie in a service's directory: by path below `config`, by name in the others."""
+
+    config: Mapping[str, bytes] = field(default_factory=dict)
+    hooks: Mapping[str, bytes] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A service's directory, the hooks in it, and the files whose content is new."""
+
+    path: str
+    hooks: tuple[str, ...]
+    changed: tuple[str, ...]
 
 
 def owner_of(user: str, group: str) -> Owner:
@@ -58,11 +77,11 @@ class ServiceDirectories:
         self._root = root
         self._svc_dir = svc_dir
 
-    def prepare(self, service: str, source: str, owner: Owner) -> tuple[str, tuple[str, ...]]:
-        """Make the directory, put `source`'s hooks and config in place; its path, its hooks."""
-        if service in ("", ".", "..") or "/" in service:
-            raise Refused(f"{service!r} cannot be the name of a directory", "invalid")
+    def prepare(self, service: str, files: ServiceFiles, owner: Owner) -> Prepared:
+        """Make the directory, and put the files in place."""
+        check_name(service)
         self._make_root()
+        changed: list[str] = []
         with (
             _opened(self._svc_dir) as top,
             _directory(top, service, 0o755, Owner()) as home,
@@ -73,11 +92,14 @@ class ServiceDirectories:
                 n: stack.enter_context(_directory(home, n, USERS_MODE, owner, only_new=True))
                 for n in USERS
             }
-            hooks = hooks_in(Path(source)) if source else ()
-            if source:
-                _put_hooks(Path(source), hooks, own["hooks"], home)
-                _put_config(Path(source) / "config", users["config"], owner)
-        return str(self._svc_dir / service), hooks
+            changed += _put_hooks(files.hooks, own["hooks"], home)
+            changed += _put_config(files.config, users["config"], owner)
+            for name, data in sorted(files.files.items()):
+                if not _is_plain(name):
+                    raise Refused(f"{name!r} cannot be the name of a file", "invalid")
+                if _put(users["files"], name, data, UPLOADED_MODE, owner):
+                    changed.append(f"files/{name}")
+        return Prepared(str(self._svc_dir / service), tuple(sorted(files.hooks)), tuple(changed))
 
     def write_pid(self, service: str, pid: int | None) -> None:
         """Write the PID file, or remove it; a service without a directory has none."""
@@ -103,37 +125,77 @@ class ServiceDirectories:
                 directory.chmod(wanted)
 
 
-def _put_hooks(source: Path, hooks: tuple[str, ...], fd: int, home: int) -> None:
-    """Copy the hooks; those of an earlier package go."""
-    for name in hooks:
+def read_templates(source: Path) -> tuple[dict[str, bytes], dict[str, bytes], bytes]:
+    """The files of `config/` by path, the hooks by name, and `default.toml`. Raises Refused."""
+    hooks = {}
+    for name in hooks_in(source):
         path = source / "hooks" / name
-        data = _content(path if path.is_file() else source / name)
-        _put(fd, name, data, HOOK_MODE, Owner())
+        hooks[name] = _content(path if path.is_file() else source / name)
+    defaults = source / "default.toml"
+    return (
+        _config_files(source / "config"),
+        hooks,
+        _content(defaults) if defaults.is_file() else b"",
+    )
+
+
+def _config_files(source: Path) -> dict[str, bytes]:
+    """Every file below `config/` that lies there itself: a link must not lead elsewhere."""
+    found: dict[str, bytes] = {}
+    for directory, names, files in os.walk(source):
+        names.sort()
+        for name in sorted(files):
+            path = Path(directory) / name
+            if path.is_file() and path.resolve().is_relative_to(source.resolve()):
+                found[str(path.relative_to(source))] = _content(path)
+                if len(found) > FILES_LIMIT:
+                    raise Refused(f"{source} holds more than {FILES_LIMIT} files", "bad-package")
+    return found
+
+
+def check_name(service: str) -> None:
+    """Raise Refused if a service's name would lead out of its directory."""
+    if not _is_plain(service):
+        raise Refused(f"{service!r} cannot be the name of a directory", "invalid")
+
+
+def _is_plain(name: str) -> bool:
+    return name not in ("", ".", "..") and "/" not in name and "\0" not in name
+
+
+def _put_hooks(hooks: Mapping[str, bytes], fd: int, home: int) -> list[str]:
+    """Write the hooks; those of an earlier package go."""
+    changed = []
+    for name, data in sorted(hooks.items()):
+        if not _is_plain(name):
+            raise Refused(f"{name!r} cannot be the name of a hook", "invalid")
+        if _put(fd, name, data, HOOK_MODE, Owner()):
+            changed.append(f"hooks/{name}")
         if name == "run":
             _put(home, name, data, HOOK_MODE, Owner())
-    for name in os.listdir(fd):
+    for name in sorted(os.listdir(fd)):
         if name not in hooks:
             with contextlib.suppress(OSError):
                 os.unlink(name, dir_fd=fd)
+                changed.append(f"hooks/{name}")
+    return changed
 
 
-def _put_config(source: Path, fd: int, owner: Owner) -> None:
-    """Copy the files of `config/` verbatim, directories included."""
-    count = 0
-    for directory, names, files in os.walk(source):
-        names.sort()
-        parts = Path(directory).relative_to(source).parts
+def _put_config(config: Mapping[str, bytes], fd: int, owner: Owner) -> list[str]:
+    """Write the files below `config/`, directories included."""
+    changed = []
+    for path, data in sorted(config.items()):
+        *directories, name = path.split("/")
+        if not all(map(_is_plain, (*directories, name))):
+            raise Refused(f"{path!r} cannot be the path of a file below config", "invalid")
         with contextlib.ExitStack() as stack:
             here = stack.enter_context(_again(fd))
-            for part in parts:
-                here = stack.enter_context(_directory(here, part, USERS_MODE, owner, only_new=True))
-            for name in sorted(files):
-                count += 1
-                if count > FILES_LIMIT:
-                    raise Refused(f"{source} holds more than {FILES_LIMIT} files", "bad-package")
-                path = Path(directory) / name
-                if path.is_file() and path.resolve().is_relative_to(source.resolve()):
-                    _put(here, name, _content(path), CONFIG_MODE, owner)
+            for directory in directories:
+                below = _directory(here, directory, USERS_MODE, owner, only_new=True)
+                here = stack.enter_context(below)
+            if _put(here, name, data, CONFIG_MODE, owner):
+                changed.append(f"config/{path}")
+    return changed
 
 
 def _content(path: Path) -> bytes:
@@ -144,10 +206,10 @@ def _content(path: Path) -> bytes:
     return data
 
 
-def _put(fd: int, name: str, data: bytes, mode: int, owner: Owner) -> None:
-    """Let `name` in the open directory hold `data`; left alone if it does already."""
+def _put(fd: int, name: str, data: bytes, mode: int, owner: Owner) -> bool:
+    """Let `name` in the open directory hold `data`; left alone (False) if it does already."""
     if _holds(fd, name, data, mode):
-        return
+        return False
     temporary = f".{name}.hab-new"
     with contextlib.suppress(FileNotFoundError):
         os.unlink(temporary, dir_fd=fd)
@@ -163,6 +225,7 @@ def _put(fd: int, name: str, data: bytes, mode: int, owner: Owner) -> None:
         with contextlib.suppress(OSError):
             os.unlink(temporary, dir_fd=fd)
         raise
+    return True
 
 
 def _holds(fd: int, name: str, data: bytes, mode: int) -> bool:

@@ -83,25 +83,57 @@ class PackageResolved(Message, frozen=True):
     installed: bool = False
 
 
-class PrepareService(Message, frozen=True):
-    """Asks `port/packages` to make a service's directory and to put its hooks and files in place.
+class ReadTemplates(Message, frozen=True):
+    """Asks `port/packages` for what a service's files are made of: `TemplatesRead`, `CallFailed`.
 
-    `source` is the directory with `hooks` and `config`, empty for a plain command. `user`/`group`
-    empty: the supervisor's own. Answered by `ServicePrepared` or `CallFailed`.
+    `source` is the directory with `hooks`, `config` and `default.toml`: a package's, or the one
+    that stands in for it.
     """
 
     service: str
-    source: str = ""
+    source: str
+
+
+class TemplatesRead(Message, frozen=True):
+    """The templates of a service's files, and the layers of its configuration that lie on disk.
+
+    `config` by path below `config/`, `hooks` by name. `user` is the operator's `user.toml`, None
+    where there is none.
+    """
+
+    service: str
+    config: dict[str, bytes] = {}
+    hooks: dict[str, bytes] = {}
+    defaults: bytes = b""
+    user: bytes | None = None
+
+
+class PrepareService(Message, frozen=True):
+    """Asks `port/packages` to make a service's directory and to put its files in place.
+
+    `config` by path below `config/`, `hooks` and `files` by name; hooks that are not among them go.
+    `user`/`group` empty: the supervisor's own. Answered by `ServicePrepared` or `CallFailed`.
+    """
+
+    service: str
     user: str = ""
     group: str = ""
+    config: dict[str, bytes] = {}
+    hooks: dict[str, bytes] = {}
+    files: dict[str, bytes] = {}
 
 
 class ServicePrepared(Message, frozen=True):
-    """The directory stands; `hooks` are the names of those that are in place."""
+    """The directory stands; `hooks` are the names of those that are in place.
+
+    `changed` names the files that did not hold what they hold now (`config/redis.conf`,
+    `hooks/run`, `files/keys.txt`), and hooks that went.
+    """
 
     service: str
     path: str
     hooks: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
 
 
 class WritePidFile(Message, frozen=True):
@@ -112,6 +144,23 @@ class WritePidFile(Message, frozen=True):
 
     service: str
     pid: int | None = None
+
+
+class RenderingFailed(Event, frozen=True):
+    """The files of a running service could not be made anew; those that are there stay."""
+
+    service: str
+    reason: str
+    sentence: ClassVar[str] = "the files of {service} stay as they are: {reason}"
+
+
+class ServiceFilesChanged(Event, frozen=True):
+    """Files of a service were written with new content; `then` is what that led to."""
+
+    service: str
+    changed: str
+    then: str
+    sentence: ClassVar[str] = "{changed} of {service} changed; {then}"
 
 
 class PackageInstalled(Event, frozen=True):

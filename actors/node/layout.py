@@ -55,6 +55,15 @@ class StateLayout:
         return self.root / "svc" if self.name == DEFAULT_NAME else self.supervisor / "svc"
 
     @property
+    def user(self) -> Path:
+        """What operators write for services: `<service>/config/user.toml`."""
+        return self.root / "user" if self.name == DEFAULT_NAME else self.supervisor / "user"
+
+    def user_config(self, service: str) -> Path:
+        """The operator's configuration of one service on this machine."""
+        return self.user / service / "config" / "user.toml"
+
+    @property
     def packages(self) -> Path:
         """Installed packages."""
         return self.root / "pkgs"

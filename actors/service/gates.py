@@ -7,14 +7,15 @@ from collections.abc import Iterable
 from actors.messages.depot import PackageInfo
 from actors.messages.ring import Census, GroupMember
 from actors.messages.service import ServiceSpec
+from actors.service.view import bound_group
 
 CENSUS_UNKNOWN = "the census of the ring is not known yet"
-CENSUS_LATE = "waiting for service binds: the census of the ring has not been heard"
+CENSUS_LATE = "the census of the ring has not been heard"
 
 
-def needs_census(spec: ServiceSpec) -> bool:
-    """Whether the census decides when the service starts."""
-    return bool(spec.binds) and spec.binding_mode == "strict"
+def needs_census(spec: ServiceSpec, package: PackageInfo | None) -> bool:
+    """Whether the service cannot start without the census: its files are made from it."""
+    return package is not None or (bool(spec.binds) and spec.binding_mode == "strict")
 
 
 def binds_problem(spec: ServiceSpec, package: PackageInfo | None) -> str:
@@ -31,10 +32,12 @@ def waiting_for(spec: ServiceSpec, package: PackageInfo | None, census: Census |
             f"no leader election yet: members of {spec.service_group} (topology leader) start "
             "once a leader is elected"
         )
-    if not needs_census(spec):
+    if not needs_census(spec, package):
         return ""
     if census is None:
         return CENSUS_UNKNOWN
+    if spec.binding_mode != "strict":
+        return ""
     problems = [text for bind in spec.binds if (text := _problem(bind, spec, package, census))]
     return f"waiting for service binds: {'; '.join(problems)}" if problems else ""
 
@@ -42,9 +45,7 @@ def waiting_for(spec: ServiceSpec, package: PackageInfo | None, census: Census |
 def _problem(bind: str, spec: ServiceSpec, package: PackageInfo | None, census: Census) -> str:
     """Why one bind is not satisfied: not present, empty, or not exporting what is asked."""
     name, _, group = bind.partition(":")
-    members = census.groups.get(group)
-    if members is None and spec.org and "@" not in group:
-        members = census.groups.get(f"{group}@{spec.org}")
+    members = census.groups.get(bound_group(bind, spec, census))
     if not members:
         return f"{name}: no {group} in the census"
     active = [m for m in members if m.info.up and m.health in ("alive", "suspect")]

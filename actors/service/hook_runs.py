@@ -39,11 +39,28 @@ def hook_due(life: Life, hook: str, pid: int, at: Moment) -> Decision:
     return life, [Ask(LAUNCHER, start, key)]
 
 
+def run_beside(life: Life, hook: str, at: Moment) -> Decision:
+    """Run a hook that tells the process of a change; once more, if its last run still goes on."""
+    record = life.record
+    if life.phase not in RUNNING or record is None or hook not in record.hooks:
+        return life, []
+    if any(running == hook for running, _ in life.beside):
+        return replace(life, due=life.due | {hook}), []
+    life, key = hook_key(life, hook, at)
+    life = replace(life, beside=life.beside | {(hook, key)}, due=life.due - {hook})
+    return life, [
+        Ask(LAUNCHER, hooks.start_hook(hook, key, record, at.options, hooks.BESIDE_S), key)
+    ]
+
+
 def hook_ended(life: Life, key: str, end: ProcessExited, at: Moment, reason: str = "") -> Decision:
     """A hook ended, or could not be started (`reason`)."""
+    how = _how(end, reason)
+    for hook, running in life.beside:
+        if running == key:
+            return _beside_ended(life, hook, key, how, at)
     if not key or key not in (life.hook, life.health_hook, life.post_run_hook):
         return life, []
-    how = _how(end, reason)
     if key == life.health_hook:
         return _checked(replace(life, health_hook=""), end.code, at)
     if key == life.post_run_hook:
@@ -72,6 +89,18 @@ def _how(end: ProcessExited, reason: str) -> str:
 
 def _failed(life: Life, hook: str, how: str) -> list[Effect]:
     return [Emit(HookFailed(life.name, hook, how, spec_of(life).service_group))]
+
+
+def _beside_ended(life: Life, hook: str, key: str, how: str, at: Moment) -> Decision:
+    life = replace(life, beside=life.beside - {(hook, key)})
+    effects = _failed(life, hook, how) if how else []
+    if hook == hooks.RECONFIGURE and life.pid is not None and has_hook(life, hooks.HEALTH_CHECK):
+        due = HookDue(hooks.HEALTH_CHECK, life.pid)
+        effects.append(After(0.0, due, name=hooks.HEALTH_CHECK))
+    if hook in life.due:
+        life, more = run_beside(life, hook, at)
+        effects += more
+    return life, effects
 
 
 def _checked(life: Life, code: int | None, at: Moment) -> Decision:

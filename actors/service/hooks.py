@@ -17,7 +17,10 @@ INIT = "init"
 POST_RUN = "post-run"
 HEALTH_CHECK = "health-check"
 POST_STOP = "post-stop"
+RECONFIGURE = "reconfigure"
+FILE_UPDATED = "file-updated"
 
+BESIDE_S = 600.0  # a hook that tells the process of a change, and hangs, ends
 POST_STOP_S = 60.0  # a stop must end; Habitat does not wait for this hook at all
 UNHEALTHY_INTERVAL_S = 30.0  # after anything but OK the next check is due at the latest then
 CHECK_LEAST_S = 10.0  # a health check slower than this and than its interval says nothing

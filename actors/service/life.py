@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from actors.effects import Effect
 from actors.messages.base import MemberId
-from actors.messages.depot import PackageInfo
+from actors.messages.depot import PackageInfo, TemplatesRead
+from actors.messages.groups import GroupFacts
 from actors.messages.ring import Census, ServiceInfo
 from actors.messages.service import Health, ServiceSpec, ServiceStatus, Stage
 from actors.service.gates import CENSUS_UNKNOWN
 from actors.service.options import ServiceOptions
 from actors.service.reconcile import reconcile
 from actors.service.record import Record
+from actors.service.view import Made, View
 
 if TYPE_CHECKING:
     from random import Random
@@ -73,6 +75,11 @@ class Life:
     process. `delay_s` is the last pause before a start, `next_try_s` the present one, `retry_s` the
     last pause before post-run. `halted_s` bounds the stop when the supervisor ends. `aborting`: the
     init hook is being ended.
+
+    `seen` is the view that the files in place were made from, `made` those files, `rendering` the
+    one call about them that is open while the process runs. `beside` are the keys of further hooks
+    that run beside the process, by hook; `due` those to run once more after that. `again`: it is
+    stopped to be started again in the same release.
     """
 
     name: str
@@ -96,7 +103,6 @@ class Life:
     package: PackageInfo | None = None
     user: str = ""
     group: str = ""
-    census: Census | None = None
     call: str = ""
     hook: str = ""
     health_hook: str = ""
@@ -104,6 +110,16 @@ class Life:
     retry_s: float = 0.0
     number: int = 0
     aborting: bool = False
+    # what its files are made of
+    templates: TemplatesRead | None = None
+    census: Census | None = None
+    facts: GroupFacts | None = None
+    seen: View | None = None
+    made: Made | None = None
+    rendering: str = ""
+    beside: frozenset[tuple[str, str]] = frozenset()
+    due: frozenset[str] = frozenset()
+    again: bool = False
     # the next try
     failed: bool = False
     delay_s: float = 0.0
@@ -113,6 +129,13 @@ class Life:
 
 
 Decision: TypeAlias = tuple[Life, list[Effect]]
+
+
+def follows(life: Life) -> bool:
+    """Whether the service follows the ring: its files, or its start, depend on it."""
+    if life.phase in ("preparing", "initializing", "starting", *RUNNING):
+        return package_of(life) is not None
+    return life.phase == "waiting"
 
 
 def desire(life: Life) -> Desire:
@@ -186,7 +209,7 @@ def info_of(life: Life, at: Moment) -> ServiceInfo | None:
         topology=spec.topology,
         strategy=spec.update_strategy,
         sys=at.options.sys,
-        exports=package.exported if package else {},
+        exports=dict(life.made.exports) if life.made else {},
         bootstrap_expect=spec.bootstrap_expect,
     )
 

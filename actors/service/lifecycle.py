@@ -18,7 +18,14 @@ import msgspec
 
 from actors.effects import After, Cancel, Effect, Emit, Send
 from actors.messages.base import Message
-from actors.messages.depot import PackageResolved, ServicePrepared
+from actors.messages.depot import (
+    PackageResolved,
+    RenderingFailed,
+    ServicePrepared,
+    TemplatesRead,
+)
+from actors.messages.files import DirectoryListed
+from actors.messages.groups import GroupFacts
 from actors.messages.process import (
     ProcessAdopted,
     ProcessExited,
@@ -46,15 +53,19 @@ from actors.service import hooks
 from actors.service.gates import CENSUS_LATE, CENSUS_UNKNOWN
 from actors.service.hook_runs import has_hook, hook_due, hook_ended
 from actors.service.life import (
+    RUNNING,
     Decision,
     Life,
     Moment,
     desire,
+    follows,
     outdated,
     spec_of,
     stop_timeout_s,
 )
+from actors.service.reconfiguring import rewritten
 from actors.service.record import Record, decode
+from actors.service.rendering import adopt, adopted, again, user_changed
 from actors.service.starting import (
     LAUNCHER,
     beside,
@@ -64,6 +75,7 @@ from actors.service.starting import (
     own,
     persist,
     prepared,
+    read,
     resolve,
     resolved,
     started,
@@ -129,15 +141,23 @@ def _react(life: Life, message: Message, call: str, at: Moment) -> Decision:
         case PackageResolved() if call == life.call and life.phase == "resolving":
             life, effects = resolved(life, message, at)
             return life, [Cancel("answer"), *effects]
+        case TemplatesRead() if call == life.call and life.phase == "resolving":
+            life, effects = read(life, message, at)
+            return life, [Cancel("answer"), *effects]
         case ServicePrepared() if call == life.call and life.phase == "preparing":
             life, effects = prepared(life, message, at)
             return life, [Cancel("answer"), *effects]
+        case TemplatesRead() | ServicePrepared() | CallFailed() if call and call == life.rendering:
+            return _beside(life, message, at)
         case CallFailed() if call and call == life.call:
             return _refused(life, message, at)
         case Census():
-            if life.phase != "waiting":
-                return life, []
-            return gates(replace(life, census=message), at)
+            return _heard(replace(life, census=message), at)
+        case GroupFacts():
+            return _heard(replace(life, facts=message), at)
+        case DirectoryListed():
+            changed = user_changed(life, message, at)
+            return (life, []) if changed is life else _heard(changed, at)
         case PersistFailed(path, reason) if life.phase == "starting" and life.pid is None:
             return not_started(life, f"{path} cannot be written: {reason}", at)
         case HookDue(hook, pid):
@@ -153,8 +173,8 @@ def _reminded(life: Life, message: Message, at: Moment) -> Decision:
         case StartSettled(pid) if life.phase == "settling" and pid == life.pid:
             health = life.health if has_hook(life, hooks.HEALTH_CHECK) else "ok"
             return replace(life, phase="up", health=health, failed=False), []
-        case GatesDue() if life.phase == "waiting":
-            late = life.reason == CENSUS_UNKNOWN
+        case GatesDue() if follows(life):
+            late = life.phase == "waiting" and life.reason == CENSUS_UNKNOWN
             return replace(life, reason=CENSUS_LATE if late else life.reason), subscribe()
         case AnswerOverdue(call) if call == life.call:
             return _ask_again(life, at)
@@ -162,6 +182,7 @@ def _reminded(life: Life, message: Message, at: Moment) -> Decision:
             return life, _want_spec(life)
         case (
             PackageResolved()
+            | TemplatesRead()
             | ServicePrepared()
             | CallFailed()
             | PersistFailed()
@@ -242,6 +263,34 @@ def _timeout(life: Life, said: int | None) -> Life:
     return life if said is None else replace(life, stop_timeout_s=said)
 
 
+# ── its files ──
+
+
+def _heard(life: Life, at: Moment) -> Decision:
+    """Something of what the service's files are made of is another."""
+    if life.phase == "waiting":
+        return gates(life, at)
+    return again(life, at) if life.phase in RUNNING else (life, [])
+
+
+def _beside(
+    life: Life, answer: TemplatesRead | ServicePrepared | CallFailed, at: Moment
+) -> Decision:
+    """The answer to the one call about its files that is open while the process runs."""
+    if life.phase not in RUNNING:
+        return replace(life, rendering=""), []
+    match answer:
+        case TemplatesRead():
+            return adopted(life, answer, at)
+        case ServicePrepared():
+            return rewritten(life, answer, at)
+        case CallFailed(text=text):
+            # Not as made: the next subscription, or change, tries again.
+            return replace(life, rendering="", seen=None, made=None), [
+                Emit(RenderingFailed(life.name, text))
+            ]
+
+
 # ── the process ──
 
 
@@ -312,7 +361,9 @@ def _discovered(life: Life, at: Moment) -> Decision:
         since_s=life.up_since_s or at.now,
     )
     effects.append(Emit(ProcessAdopted(_key(life), life.pid or 0)))
-    return life, [*effects, *beside(life), *([persist(life)] if fresh else [])]
+    life, files = adopt(life, at)
+    follow = subscribe() if follows(life) else []
+    return life, [*effects, *beside(life), *follow, *files, *([persist(life)] if fresh else [])]
 
 
 def _start_failed(life: Life, key: str, reason: str, call: str, at: Moment) -> Decision:

@@ -12,7 +12,8 @@ from actors.messages.ring import SysInfo
 class ServiceOptions:
     """Facts about this supervisor and its machine, found out once, before its actors start.
 
-    `root` is the root of all state, `svc_dir` where service directories lie. `environment` is what
+    `root` is the root of all state, `svc_dir` where service directories lie, `user_dir` what
+    operators write for them. `environment` is what
     services inherit. `can_switch_user`: processes may be given to other accounts (root, or
     CAP_SETUID, CAP_SETGID and CAP_CHOWN). `sys`, `version` and `permanent` are what templates are
     told about this supervisor. Times in seconds: a service that ends is started again
@@ -21,6 +22,7 @@ class ServiceOptions:
 
     root: str
     svc_dir: str
+    user_dir: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
     can_switch_user: bool = False
     sys: SysInfo = field(default_factory=SysInfo)

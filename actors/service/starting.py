@@ -9,9 +9,9 @@ import msgspec
 from actors.effects import After, Ask, Cancel, Effect, Emit, Persist, Send
 from actors.messages.depot import (
     PackageResolved,
-    PrepareService,
     ResolvePackage,
     ServicePrepared,
+    TemplatesRead,
     WritePidFile,
 )
 from actors.messages.process import OwnProcess, ProcessBegan, ProcessStarted
@@ -19,7 +19,13 @@ from actors.messages.ring import Subscribe
 from actors.messages.runtime import CallFailed
 from actors.messages.service import AnswerOverdue, GatesDue, HookDue, RetryStart, StartSettled
 from actors.service.backoff import next_delay_s
-from actors.service.gates import binds_problem, needs_census, waiting_for
+from actors.service.gates import (
+    CENSUS_LATE,
+    CENSUS_UNKNOWN,
+    binds_problem,
+    needs_census,
+    waiting_for,
+)
 from actors.service.hooks import (
     HEALTH_CHECK,
     INIT,
@@ -39,10 +45,18 @@ from actors.service.life import (
 )
 from actors.service.reconcile import reconcile
 from actors.service.record import Record, encode, record_path
+from actors.service.rendering import (
+    PACKAGES,
+    make,
+    order,
+    read_templates,
+    view_of,
+    watch_user,
+)
 from actors.service.users import choose
+from actors.service.view import Made
 
 LAUNCHER = "port/launcher"
-PACKAGES = "port/packages"
 ANSWER_S = 10.0  # every answer awaited here takes milliseconds; asking again is always safe
 ASK_AGAIN_S = 0.5  # an actor that was not there is restarted within this, mostly
 SUBSCRIBE_S = 5.0  # a subscription is a message too: it is repeated
@@ -74,6 +88,7 @@ def resolve(life: Life, at: Moment) -> Decision:
     """Look for the package: the release that ran if this start repeats one, else the newest."""
     spec, record = spec_of(life), life.record
     life = replace(life, phase="resolving", reason="", package=None, next_try_s=0.0)
+    life = replace(life, templates=None, census=None, facts=None)  # they may be of long ago
     if spec.cmd:
         return gates(life, at)
     ident = spec.ident
@@ -90,7 +105,15 @@ def resolved(life: Life, answer: PackageResolved, at: Moment) -> Decision:
     problem = chosen if isinstance(chosen, str) else binds_problem(spec_of(life), answer.package)
     if isinstance(chosen, str) or problem:
         return fail(life, problem, at, failed=True)
-    return gates(replace(life, user=chosen.user, group=chosen.group, reason=chosen.notice), at)
+    life = replace(life, user=chosen.user, group=chosen.group, reason=chosen.notice)
+    question = read_templates(life, answer.package)
+    life, effects = ask(life, PACKAGES, question, "templates", at)
+    return life, [*subscribe(), watch_user(life, at), *effects]
+
+
+def read(life: Life, answer: TemplatesRead, at: Moment) -> Decision:
+    """The templates are known: see what there is to wait for."""
+    return gates(replace(life, call="", templates=answer), at)
 
 
 def unresolved(life: Life, answer: CallFailed, at: Moment) -> Decision:
@@ -105,25 +128,32 @@ def unresolved(life: Life, answer: CallFailed, at: Moment) -> Decision:
 
 
 def gates(life: Life, at: Moment) -> Decision:
-    """Wait for binds and leader, or go on."""
-    spec = spec_of(life)
+    """Wait for the ring, binds and leader, or make the files and put them in place."""
+    spec, seen = spec_of(life), view_of(life)
     reason = waiting_for(spec, life.package, life.census)
+    if not reason and life.package is not None and seen is None:
+        reason = CENSUS_UNKNOWN
     if reason:
-        waiting = replace(life, phase="waiting", reason=reason, call="")
+        known = (CENSUS_UNKNOWN, CENSUS_LATE)
+        late = reason == CENSUS_UNKNOWN and life.reason in known
+        waiting = replace(life, phase="waiting", reason=life.reason if late else reason, call="")
         effects: list[Effect] = [Cancel("answer")]
-        if needs_census(spec) and life.phase != "waiting":
-            return waiting, [*effects, *subscribe()]
+        if life.package is None and needs_census(spec, None) and life.phase != "waiting":
+            effects += subscribe()
         return waiting, effects
-    source = spec.config_from or (life.package.path if life.package else "")
-    life = replace(life, phase="preparing", census=None)
-    question = PrepareService(life.name, source, life.user, life.group)
-    life, effects = ask(life, PACKAGES, question, "directory", at)
-    return life, [Cancel("gates"), *effects]
+    made: Made | str = Made()
+    if life.package is not None and seen is not None:
+        made = make(seen, life.package, at)
+    if isinstance(made, str):
+        return fail(life, made, at, failed=True)
+    life = replace(life, phase="preparing", seen=seen, made=made, rendering="")
+    life, effects = ask(life, PACKAGES, order(life, made), "directory", at)
+    return life, effects if life.package is not None else [Cancel("gates"), *effects]
 
 
 def subscribe() -> list[Effect]:
-    """Follow the census, as long as there is something to wait for."""
-    return [Send("census", Subscribe()), After(SUBSCRIBE_S, GatesDue(), name="gates")]
+    """Follow the census, and what is applied to groups."""
+    return [Send("census", Subscribe(("config",))), After(SUBSCRIBE_S, GatesDue(), name="gates")]
 
 
 def prepared(life: Life, answer: ServicePrepared, at: Moment) -> Decision:

@@ -29,7 +29,8 @@ from actors.service.life import (
     stop_timeout_s,
 )
 from actors.service.record import record_path
-from actors.service.starting import LAUNCHER, PACKAGES, fail, hook_key, persist
+from actors.service.rendering import PACKAGES, forget
+from actors.service.starting import LAUNCHER, fail, hook_key, persist
 
 GRACE_S = 10.0  # after its KILL a process that is not reported gone is asked about again
 
@@ -93,13 +94,15 @@ def stopped(life: Life) -> Decision:
         stop_timeout_s=None,
         aborting=False,
     )
+    life, effects = forget(life)
     if record is None:
-        return life, []
+        return life, effects
+    package = record.package if life.again else None
     rest = msgspec.structs.replace(
-        record, init_done=False, post_run_done=False, pid=None, package=None
+        record, init_done=False, post_run_done=False, pid=None, package=package
     )
-    life = replace(life, record=rest)
-    return life, [] if desire(life) == "gone" else [persist(life)]
+    life = replace(life, record=rest, again=False)
+    return life, effects if desire(life) == "gone" else [*effects, persist(life)]
 
 
 def crashed(life: Life, end: ProcessExited, at: Moment) -> Decision:
@@ -126,9 +129,13 @@ def crashed(life: Life, end: ProcessExited, at: Moment) -> Decision:
 def end_beside(life: Life) -> Decision:
     """End the hooks that run beside the process, and the reminders of their next runs."""
     effects: list[Effect] = [Cancel(HEALTH_CHECK), Cancel(POST_RUN)]
-    keys = [key for key in (life.health_hook, life.post_run_hook) if key]
+    beside = sorted(key for _, key in life.beside)
+    keys = [key for key in (life.health_hook, life.post_run_hook, *beside) if key]
     effects += [Send(LAUNCHER, StopProcess(key, "KILL", 0.0)) for key in keys]
-    return replace(life, health_hook="", post_run_hook=""), effects
+    life = replace(
+        life, health_hook="", post_run_hook="", beside=frozenset(), due=frozenset(), rendering=""
+    )
+    return life, effects
 
 
 def finish(life: Life) -> Decision:

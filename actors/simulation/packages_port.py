@@ -11,8 +11,10 @@ from actors.messages.depot import (
     PackageInfo,
     PackageResolved,
     PrepareService,
+    ReadTemplates,
     ResolvePackage,
     ServicePrepared,
+    TemplatesRead,
     WritePidFile,
 )
 from actors.messages.envelope import Envelope
@@ -51,9 +53,10 @@ class PackagesPort:
                 return PackageResolved(package(ident), users=("hab",), groups=("hab",))
             case InstallPackage(source):
                 return PackageResolved(package(f"core/{source}"), installed=True)
-            case PrepareService(service, source):
-                hooks = HOOKS if source else ()
-                return ServicePrepared(service, f"/hab/svc/{service}", hooks)
+            case ReadTemplates(service):
+                return TemplatesRead(service, hooks=dict.fromkeys(HOOKS, b"#!/bin/sh\n"))
+            case PrepareService(service, hooks=hooks):
+                return ServicePrepared(service, f"/hab/svc/{service}", tuple(sorted(hooks)))
             case WritePidFile():
                 return None
             case _:

@@ -17,8 +17,10 @@ from actors.messages.depot import (
     PackageInfo,
     PackageResolved,
     PrepareService,
+    ReadTemplates,
     ResolvePackage,
     ServicePrepared,
+    TemplatesRead,
     WritePidFile,
 )
 from actors.messages.envelope import Envelope
@@ -73,10 +75,46 @@ class Shelf:
 
     packages: dict[str, PackageInfo] = field(default_factory=dict)
     pid_files: dict[str, int] = field(default_factory=dict)
+    config: dict[str, dict[str, bytes]] = field(default_factory=dict)  # by a package's path
+    hooks: dict[str, dict[str, bytes]] = field(default_factory=dict)  # the same
+    defaults: dict[str, bytes] = field(default_factory=dict)  # the same
+    user: dict[str, bytes] = field(default_factory=dict)  # by service
+    written: dict[str, dict[str, bytes]] = field(default_factory=dict)  # service → path → content
 
-    def add(self, package: PackageInfo) -> None:
-        """Install a package."""
+    def add(
+        self,
+        package: PackageInfo,
+        config: dict[str, bytes] | None = None,
+        hooks: dict[str, bytes] | None = None,
+        defaults: bytes = b"",
+    ) -> None:
+        """Install a package, with its templates; a hook without one is an empty script."""
         self.packages[package.ident] = package
+        self.config[package.path] = config or {}
+        self.hooks[package.path] = {**dict.fromkeys(package.hooks, b"#!/bin/sh\n"), **(hooks or {})}
+        self.defaults[package.path] = defaults
+
+    def templates(self, service: str, source: str) -> TemplatesRead:
+        """What the service's files are made of."""
+        return TemplatesRead(
+            service,
+            self.config.get(source, {}),
+            self.hooks.get(source, {}),
+            self.defaults.get(source, b""),
+            self.user.get(service),
+        )
+
+    def prepare(self, order: PrepareService) -> ServicePrepared:
+        """Write the service's files."""
+        kinds = {"config": order.config, "files": order.files, "hooks": order.hooks}
+        wanted = {f"{kind}/{n}": data for kind, of in kinds.items() for n, data in of.items()}
+        before = self.written.get(order.service, {})
+        gone = {path for path in before if path.startswith("hooks/") and path not in wanted}
+        changed = gone | {path for path, data in wanted.items() if before.get(path) != data}
+        kept = {path: data for path, data in before.items() if path not in gone}
+        self.written[order.service] = {**kept, **wanted}
+        path, hooks = f"/hab/svc/{order.service}", tuple(sorted(order.hooks))
+        return ServicePrepared(order.service, path, hooks, tuple(sorted(changed)))
 
 
 class PackagesPort:
@@ -104,10 +142,10 @@ class PackagesPort:
                 return self._resolve(ident)
             case InstallPackage(source):
                 return CallFailed("Refused", f"{source} does not exist", "not-found")
-            case PrepareService(service, source):
-                by_path = {package.path: package for package in self._shelf.packages.values()}
-                hooks = by_path[source].hooks if source in by_path else ()
-                return ServicePrepared(service, f"/hab/svc/{service}", hooks)
+            case ReadTemplates(service, source):
+                return self._shelf.templates(service, source)
+            case PrepareService():
+                return self._shelf.prepare(message)
             case WritePidFile(service, None):
                 self._shelf.pid_files.pop(service, None)
                 return None

@@ -25,6 +25,7 @@ def supervisor(seeds: tuple[str, ...], *, permanent: bool, keyed: bool = False) 
             service=ServiceOptions(
                 root=ROOT,
                 svc_dir=f"{ROOT}/svc",
+                user_dir=f"{ROOT}/user",
                 can_switch_user=True,
                 sys=SysInfo(ip=machine.address.partition(":")[0], hostname=name),
             ),

@@ -16,14 +16,23 @@ import pytest
 from actors.adapters.files import FilesPort
 from actors.adapters.package_store import running_target
 from actors.adapters.packages import PackagesPort
-from actors.adapters.service_directories import Owner, ServiceDirectories, owner_of
+from actors.adapters.service_directories import (
+    Owner,
+    Prepared,
+    ServiceDirectories,
+    ServiceFiles,
+    owner_of,
+    read_templates,
+)
 from actors.errors import Refused
 from actors.messages.depot import (
     InstallPackage,
     PackageResolved,
     PrepareService,
+    ReadTemplates,
     ResolvePackage,
     ServicePrepared,
+    TemplatesRead,
     WritePidFile,
 )
 from actors.messages.envelope import Envelope, Ticket
@@ -89,6 +98,12 @@ def directories(tmp_path: Path) -> ServiceDirectories:
     return ServiceDirectories(root, root / "svc")
 
 
+def put(directories: ServiceDirectories, package: Path, owner: Owner | None = None) -> Prepared:
+    """Make the directory of `web` from the package as it is."""
+    config, hooks, _ = read_templates(package)
+    return directories.prepare("web", ServiceFiles(config, hooks), owner or Owner())
+
+
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
@@ -98,11 +113,11 @@ def test_a_service_directory_has_habitats_modes_under_any_umask(
 ) -> None:
     before = os.umask(0o077)
     try:
-        path, hooks = directories.prepare("web", str(package), Owner())
+        done = put(directories, package)
     finally:
         os.umask(before)
     svc = tmp_path / "hab" / "svc" / "web"
-    assert (path, hooks) == (str(svc), ("init", "run"))
+    assert (done.path, done.hooks) == (str(svc), ("init", "run"))
     assert [mode(svc.parent), mode(svc), mode(svc / "hooks"), mode(svc / "logs")] == [0o755] * 4
     for name in ("config", "config_install", "data", "files", "static", "var", "config/more"):
         assert mode(svc / name) == 0o770, name
@@ -114,37 +129,37 @@ def test_a_service_directory_has_habitats_modes_under_any_umask(
 def test_what_is_in_place_is_left_alone_and_old_hooks_go(
     directories: ServiceDirectories, package: Path, tmp_path: Path
 ) -> None:
-    directories.prepare("web", str(package), Owner())
+    put(directories, package)
     svc = tmp_path / "hab" / "svc" / "web"
     inode = (svc / "hooks" / "run").stat().st_ino
     (svc / "data").chmod(0o700)
     (package / "hooks" / "init").unlink()
-    directories.prepare("web", str(package), Owner())
+    put(directories, package)
     assert (svc / "hooks" / "run").stat().st_ino == inode
     assert not (svc / "hooks" / "init").exists()
     assert mode(svc / "data") == 0o700
     (package / "hooks" / "run").write_text("#!/bin/sh\necho new\n")
-    directories.prepare("web", str(package), Owner())
+    put(directories, package)
     assert (svc / "run").read_text() == "#!/bin/sh\necho new\n"
 
 
 def test_links_that_a_service_put_there_are_not_followed(
     directories: ServiceDirectories, package: Path, tmp_path: Path
 ) -> None:
-    directories.prepare("web", str(package), Owner())
+    put(directories, package)
     svc, victim = tmp_path / "hab" / "svc" / "web", tmp_path / "victim"
     victim.mkdir()
     (victim / "web.conf").write_text("precious")
     (svc / "config" / "web.conf").unlink()
     (svc / "config" / "web.conf").symlink_to(victim / "web.conf")
-    directories.prepare("web", str(package), Owner())
+    put(directories, package)
     assert (victim / "web.conf").read_text() == "precious"
     assert not (svc / "config" / "web.conf").is_symlink()
     (svc / "config" / "more" / "deep.conf").unlink()
     (svc / "config" / "more").rmdir()
     (svc / "config" / "more").symlink_to(victim)
     with pytest.raises(OSError, match="more"):
-        directories.prepare("web", str(package), Owner())
+        put(directories, package)
     assert sorted(p.name for p in victim.iterdir()) == ["web.conf"]
 
 
@@ -154,7 +169,7 @@ def test_what_belongs_to_the_service_is_given_to_its_account(
 ) -> None:
     nobody = pwd.getpwnam("nobody")
     group = next(g for g in ("nogroup", "nobody") if _group(g))
-    directories.prepare("web", str(package), owner_of("nobody", group))
+    put(directories, package, owner_of("nobody", group))
     svc = tmp_path / "hab" / "svc" / "web"
     for name in ("config", "data", "config/web.conf", "config/more"):
         assert (svc / name).stat().st_uid == nobody.pw_uid, name
@@ -176,7 +191,8 @@ def test_the_way_to_the_services_of_a_named_supervisor_is_open(tmp_path: Path) -
     root = tmp_path / "hab"
     (root / "sup" / "second").mkdir(parents=True, mode=0o700)
     (root / "sup" / "second").chmod(0o700)
-    ServiceDirectories(root, root / "sup" / "second" / "svc").prepare("web", "", Owner())
+    made = ServiceDirectories(root, root / "sup" / "second" / "svc")
+    made.prepare("web", ServiceFiles(), Owner())
     assert mode(root / "sup" / "second") == 0o711
 
 
@@ -195,10 +211,23 @@ def test_the_packages_port_answers_every_question(
     resolved, more = packages.next()
     assert isinstance(resolved, PackageResolved)
     assert (resolved.package.ident, more) == (IDENT, False)
-    packages.ask("port/packages", PrepareService("web", str(package)))
+    user = tmp_path / "hab" / "user" / "web" / "config" / "user.toml"
+    user.parent.mkdir(parents=True)
+    user.write_text("port = 81\n")
+    packages.ask("port/packages", ReadTemplates("web", str(package)))
+    read = packages.next()[0]
+    assert isinstance(read, TemplatesRead)
+    assert sorted(read.config) == ["more/deep.conf", "web.conf"]
+    assert (sorted(read.hooks), read.user) == (["init", "run"], b"port = 81\n")
+    files = {"keys.txt": b"k"}
+    packages.ask("port/packages", PrepareService("web", "", "", read.config, read.hooks, files))
+    changed = ("hooks/init", "hooks/run", "config/more/deep.conf", "config/web.conf")
+    svc = str(tmp_path / "hab" / "svc" / "web")
     assert packages.next()[0] == ServicePrepared(
-        "web", str(tmp_path / "hab" / "svc" / "web"), ("init", "run")
+        "web", svc, ("init", "run"), (*changed, "files/keys.txt")
     )
+    packages.ask("port/packages", PrepareService("web", "", "", read.config, read.hooks, files))
+    assert packages.next()[0] == ServicePrepared("web", svc, ("init", "run"))
     packages.ask("port/packages", WritePidFile("web", 42))
     packages.ask("port/packages", ResolvePackage("acme/none", install=True))
     refused, _ = packages.next()
@@ -213,6 +242,8 @@ def test_the_packages_port_answers_every_question(
     told = [packages.next() for _ in range(2)]
     assert told[0][1]
     assert told[1][0].package.ident == IDENT
+    packages.ask("port/packages", ResolvePackage("acme/web"))  # behind the orders, on one thread
+    packages.next()
     assert not (tmp_path / "hab" / "svc" / "web" / "PID").exists()
 
 
@@ -223,9 +254,14 @@ def test_the_packages_port_answers_every_question(
         ResolvePackage("acme/web", config_from="/nowhere"),
         InstallPackage("/nowhere.hart"),
         InstallPackage("/dev/null"),
-        PrepareService("web", "", "no-such-user", "x"),
-        PrepareService("a/b", ""),
-        PrepareService("..", ""),
+        PrepareService("web", "no-such-user", "x"),
+        PrepareService("a/b"),
+        PrepareService(".."),
+        PrepareService("web", config={"../x": b""}),
+        PrepareService("web", config={"/x": b""}),
+        PrepareService("web", hooks={"a/b": b""}),
+        PrepareService("web", files={"..": b""}),
+        ReadTemplates("../web", "/nowhere"),
         WatchDirectory("x"),
     ],
 )

@@ -13,6 +13,7 @@ from actors.launcher.protocol import Start
 from actors.messages.base import Event, Message
 from actors.messages.depot import PackageInfo
 from actors.messages.envelope import Envelope
+from actors.messages.groups import GroupFacts
 from actors.messages.node import StopAllServices
 from actors.messages.process import ProcessExited, SupervisorStop
 from actors.messages.ring import Census, PublishRumor, Subscribe
@@ -55,7 +56,8 @@ class Ear(Actor):
     def step(self, message: Message) -> list[Effect]:
         self.heard.append((self.context.name, message))
         if isinstance(message, Subscribe) and self.rig.census is not None:
-            self.rig.tell(self.envelope.sender, self.rig.census)
+            for answer in (self.rig.facts, self.rig.census):
+                self.rig.tell(self.envelope.sender, answer)
         return []
 
 
@@ -77,7 +79,8 @@ class Rig:
         self.heard: list[tuple[str, Message]] = []
         self.starts: list[Start] = []
         self.broken: list[str] = []  # what must never be seen
-        self.census: Census | None = None
+        self.census: Census | None = Census(1, {})
+        self.facts = GroupFacts()
         self.files: FilesPort | None = None
         self.org = ""
         self.answers = 0

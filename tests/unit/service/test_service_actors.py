@@ -93,6 +93,7 @@ def test_binds_restart_a_service_and_its_strategy_does_not(rig: Any, make_packag
     assert rig.command(UpdateService("web", at_once, ("update_strategy",)))[-1].outcome == "up"
     assert rig.pid("web") == pid
     bound = ServiceSpec(ident="", binds=("db:db.default",))
+    rig.census = None
     answer = rig.command(UpdateService("web", bound, ("binds",)))[-1]
     assert (answer.outcome, rig.pid("web")) == ("waiting", None)
     assert "census of the ring has not been heard" in answer.reason

@@ -135,7 +135,10 @@ def test_binds_wait_for_a_group_that_is_there_up_and_exports() -> None:
     assert "is up" in waiting_for(spec, package, dead)
     assert "does not export port" in waiting_for(spec, package, census(exports={}))
     assert waiting_for(spec, package, census()) == ""
-    assert waiting_for(replaced(spec, binding_mode="relaxed"), package, None) == ""
+    relaxed = replaced(spec, binding_mode="relaxed")
+    assert waiting_for(relaxed, package, None) == CENSUS_UNKNOWN  # its files are made from it
+    assert waiting_for(relaxed, package, Census(1, {})) == ""
+    assert waiting_for(relaxed, None, None) == ""
     leader = waiting_for(replaced(SPEC, topology="leader"), package, census())
     assert leader.startswith("no leader election yet")
 

@@ -1,0 +1,62 @@
+"""What a service's files are made from, and what they were made into."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from actors.messages.depot import TemplatesRead
+from actors.messages.groups import GroupConfig, GroupFacts, GroupFile
+from actors.messages.ring import Census, GroupMember
+from actors.messages.service import ServiceSpec
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """All that the files of one service depend on: as long as it is equal, so are they.
+
+    `groups` are its own and those it is bound to, by name; an empty one is not in the census.
+    """
+
+    templates: TemplatesRead
+    spec: ServiceSpec
+    groups: tuple[tuple[str, tuple[GroupMember, ...]], ...]
+    config: GroupConfig | None
+    files: tuple[GroupFile, ...]
+
+    def group(self, name: str) -> tuple[GroupMember, ...]:
+        """The members of a group in view."""
+        return next((members for known, members in self.groups if known == name), ())
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The files of a service: `config` by path below `config/`, `hooks` and `files` by name.
+
+    `values` is the merged configuration, `exports` what of it the ring is told.
+    """
+
+    config: Mapping[str, bytes] = field(default_factory=dict)
+    hooks: Mapping[str, bytes] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    values: Mapping[str, object] = field(default_factory=dict)
+    exports: Mapping[str, object] = field(default_factory=dict)
+
+
+def view(templates: TemplatesRead, spec: ServiceSpec, census: Census, facts: GroupFacts) -> View:
+    """What of the ring concerns one service."""
+    own = spec.service_group
+    names = sorted({own, *(bound_group(bind, spec, census) for bind in spec.binds)})
+    groups = tuple((name, census.groups.get(name, ())) for name in names)
+    return View(templates, spec, groups, facts.configs.get(own), facts.files.get(own, ()))
+
+
+def bound_group(bind: str, spec: ServiceSpec, census: Census) -> str:
+    """The group a bind (`name:group`) means: of the service's own organization, if none is named.
+
+    A group of exactly that name outranks the one of the organization.
+    """
+    group = bind.partition(":")[2]
+    if group not in census.groups and spec.org and "@" not in group:
+        return f"{group}@{spec.org}"
+    return group
