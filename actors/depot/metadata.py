@@ -7,8 +7,9 @@ panic, the package is refused here.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
+
+import tomli
 
 from actors.depot.ident import TARGETS, PackageIdent, parse_ident
 from actors.errors import Refused, UsageError
@@ -128,8 +129,8 @@ def search_path(text: str) -> tuple[str, ...]:
 def defaults(ident: PackageIdent, data: bytes) -> dict[str, object]:
     """The content of `default.toml`. Raises Refused when it is not TOML."""
     try:
-        return tomllib.loads(data[:FILE_LIMIT].decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        return tomli.loads(data[:FILE_LIMIT].decode())
+    except (ValueError, RecursionError) as error:
         raise _refused(ident, "default.toml", f"it is not TOML: {error}") from error
 
 
