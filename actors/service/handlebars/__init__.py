@@ -40,9 +40,9 @@ from actors.errors import TemplateError
 from actors.service.handlebars.parser import parse
 from actors.service.handlebars.renderer import Renderer
 from actors.service.handlebars.tree import Template
-from actors.service.handlebars.values import plain
+from actors.service.handlebars.values import Json, plain
 
-__all__ = ["Template", "TemplateError", "parse", "render"]
+__all__ = ["Json", "Template", "TemplateError", "parse", "plain", "render", "render_plain"]
 
 
 def render(
@@ -55,8 +55,14 @@ def render(
 
     Raises TemplateError, at the place in the template that could not be rendered.
     """
+    return render_plain(template, plain(context), partials or {}, [] if log is None else log)
+
+
+def render_plain(
+    template: Template, values: Json, partials: Mapping[str, Template], log: list[str]
+) -> str:
+    """As `render`, for values that `plain` has made already: once for many templates."""
     try:
-        renderer = Renderer(plain(context), partials or {}, [] if log is None else log)
-        return renderer.text(template)
+        return Renderer(values, partials, log).text(template)
     except RecursionError as error:  # the caller is deep in its own stack already
         raise template.source.error("nested too deeply to be rendered", 0) from error

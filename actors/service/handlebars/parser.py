@@ -39,12 +39,15 @@ _SKIPPED: Final = " \t\r\n"  # what the grammar skips between tags
 _REST_EMPTY: Final = re.compile(r"[ \t]*+[\r\n]")
 
 
-def parse(text: str, name: str) -> Template:
-    """The tree of a template. `name` is how partials and errors call it. Raises TemplateError."""
-    source = Source(name, text)
+def parse(text: str, name: str, path: str = "") -> Template:
+    """The tree of a template. Raises TemplateError.
+
+    `name` is how partials call it; errors say `path`, or where none is given `name` too.
+    """
+    source = Source(path or name, text)
     if len(text) > TEXT_LIMIT:
         raise source.error(f"the template has more than {TEXT_LIMIT} characters", 0)
-    return _Reader(source).read()
+    return _Reader(source, name).read()
 
 
 @dataclass(slots=True)
@@ -76,8 +79,9 @@ class _Reader:
     and the rest of that line is still to be dropped from the next text.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, name: str) -> None:
         self._source = source
+        self._name = name
         self._scanner = Scanner(source)
         self._top: list[Node] = []
         self._open: list[_Open] = []
@@ -104,7 +108,7 @@ class _Reader:
         if self._open:
             tag = self._open[-1].tag
             raise self._source.error(f"{{{{#{_name(tag)}}}}} is never closed", tag.start)
-        return Body(self._source, tuple(self._top), self._source.name)
+        return Body(self._source, tuple(self._top), self._name)
 
     # ── text ──
 
