@@ -42,6 +42,7 @@ VERBS = {
 }
 TERM_S = 30.0  # services have their shutdown timeouts, 8 s where they do not say
 STEP_S = 0.1
+SETTLE_S = 10.0  # a supervisor has met its ring by then, or is alone
 
 
 @click.group(cls=LazyGroup, lazy=VERBS)
@@ -210,13 +211,13 @@ def depart(member: str, *, force: bool, asked: Session, as_json: bool) -> None:
     A member that is alive stops its services and ends. One that is gone gives up its seats. It
     cannot come back under its id.
     """
-    views = asked.ask(QueryMembers(), Members).members
-    found = [
-        view.member.id
-        for view in views
-        if view.member.id.startswith(member.lower())
-        or (view.member.name == member and view.health != "departed")
-    ]
+    seen = asked.ask(QueryMembers(), Members)
+    found = _meant(member, seen)
+    deadline = time.monotonic() + SETTLE_S
+    while not found and not seen.settled and time.monotonic() < deadline:
+        time.sleep(STEP_S)  # just started: the ring is still telling it who is there
+        seen = asked.ask(QueryMembers(), Members)
+        found = _meant(member, seen)
     if len(found) != 1:
         known = "Several members have" if found else "No member has"
         text = f"{known} the name or an id beginning with {member}."
@@ -231,6 +232,16 @@ def depart(member: str, *, force: bool, asked: Session, as_json: bool) -> None:
         return
     event = f" (event {done.event_id})" if done.event_id else ""
     click.echo((done.text or "Departure recorded.") + event)
+
+
+def _meant(word: str, seen: Members) -> list[str]:
+    """The members that a name or the beginning of an id means; who departed has no name."""
+    return [
+        view.member.id
+        for view in seen.members
+        if view.member.id.startswith(word.lower())
+        or (view.member.name == word and view.health != "departed")
+    ]
 
 
 @click.group()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from actors.control import records
-from actors.control.admission import Admitted, Ring, admit, follows
+from actors.control.admission import NOT_SETTLED, Admitted, Ring, admit, follows
 from actors.control.hosting import PORT, UserActorTable, path_of
 from actors.control.members import fitting
 from actors.control.process import HostOptions, end_in_words, key_of, start_process
@@ -36,6 +36,7 @@ from actors.messages.control import (
     SessionEnded,
     Sessions,
 )
+from actors.messages.envelope import Ticket
 from actors.messages.primitives import (
     CallMethod,
     CreateActor,
@@ -64,6 +65,7 @@ from actors.ports import Lane
 from actors.runtime.actor import Actor, Context
 
 RESUBSCRIBE_S = 5.0  # gossip forgets its subscribers when it dies
+EARLY = 64  # requests that wait until gossip has told the members: at most 5 s after a start
 OWNER_GRACE_S = 60.0  # a member out of reach keeps its actors here for so long
 
 
@@ -75,6 +77,7 @@ class ControlActor(Actor):
     def __init__(self, context: Context, keyed: bool = False) -> None:
         super().__init__(context)
         self._ring = Ring(context.member, keyed=keyed)
+        self._early: list[tuple[Request, Ticket | None]] = []  # wait for the members
         self._following: dict[str, str] = {}  # call → who answers it until its asker is gone
 
     def started(self) -> list[Effect]:
@@ -85,7 +88,7 @@ class ControlActor(Actor):
         """Admit requests; pass on which askers are gone."""
         match message:
             case Request():
-                return self._request(message)
+                return self._request(message, self.envelope.ticket)
             case RequestEnded(call):
                 to = self._following.pop(call, "events")
                 return [Send(to, message)]
@@ -107,7 +110,11 @@ class ControlActor(Actor):
                     if view.health in ("alive", "suspect")
                 }
                 self._ring = Ring(self._ring.me, ids, self._ring.keyed, names)
-                return [Send(PORT, MembersReachable(reachable(members)))]
+                early, self._early = self._early, []
+                return [
+                    Send(PORT, MembersReachable(reachable(members))),
+                    *(effect for request in early for effect in self._request(*request)),
+                ]
             case Resubscribe():
                 return self._subscribe(again=True)
             case _:
@@ -119,13 +126,15 @@ class ControlActor(Actor):
             After(RESUBSCRIBE_S, Resubscribe(), name="resubscribe"),
         ]
 
-    def _request(self, request: Request) -> list[Effect]:
+    def _request(self, request: Request, ticket: Ticket | None) -> list[Effect]:
         verdict = admit(request, self._ring, self.context.random)
         name = type(request.message).__name__
         if not isinstance(verdict, Admitted):
+            if verdict.code == NOT_SETTLED and len(self._early) < EARLY:
+                self._early.append((request, ticket))
+                return []
             refused = RequestRefused(request.id, request.session, name, verdict.text)
-            return [Emit(refused), Reply(verdict)]
-        ticket = self.envelope.ticket
+            return [Emit(refused), Reply(verdict, ticket)]
         effects: list[Effect] = []
         if verdict.route.writes:
             admitted = RequestAdmitted(request.id, request.session, name, verdict.to)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
@@ -17,6 +17,8 @@ from actors.messages.runtime import CallFailed, KillActor
 
 if TYPE_CHECKING:
     from random import Random
+
+NOT_SETTLED: Final = "not-settled"  # the code of what may be asked again in a moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ def admit(request: Request, ring: Ring, random: Random) -> Verdict:
         resolved = resolve(request.member, ring.me, ring.members, ring.names)
         if isinstance(resolved, Unresolved) and not ring.members:
             text = "the ring's members are not known yet: the first exchange with it goes on"
-            return CallFailed("ActorUnavailableError", text, "not-settled")
+            return CallFailed("ActorUnavailableError", text, NOT_SETTLED)
         if isinstance(resolved, Unresolved):
             return CallFailed("Refused", resolved.text, resolved.code)
         member = resolved

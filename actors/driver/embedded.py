@@ -30,6 +30,7 @@ from actors.messages.base import Message
 from actors.messages.control import Request
 from actors.messages.envelope import Envelope
 from actors.messages.primitives import CallMethod
+from actors.messages.ring import Member, MembersChanged, MemberView
 from actors.runtime.guardian import ROOT_POLICY, Guardian
 from actors.runtime.world import World
 
@@ -77,6 +78,8 @@ class EmbeddedNode:
         world.start_root(Guardian, children)
         while not all(child.name in world.cells for child in children):
             time.sleep(0.001)  # the dispatcher is giving them their first turns
+        alone = MemberView(Member(world.member, 1, ""), "alive")
+        world.tell("control", MembersChanged((alone,)))  # there is no ring to say so
         self._numbers = count(1)
         self._lock = threading.Lock()
         # Calls by way of `host` that are still open, by actor: none may overtake them.

@@ -164,6 +164,8 @@ def test_a_refusal_raises_with_its_code(node: Any, secret: str) -> None:
         with pytest.raises(Refused) as refused:
             ask(client, KillActor("nobody"))
         assert refused.value.code == "no-actor"
+        alone = MemberView(Member(node.member, 1, "127.0.0.1:9638"), "alive")
+        node.world.tell("control", MembersChanged((alone,)))
         with pytest.raises(Refused, match="no member") as refused:
             ask(client, ListActors(), member="ee")
         assert refused.value.code == "no-member"

@@ -22,6 +22,8 @@ from actors.errors import (
     Refused,
     UsageError,
 )
+from actors.messages.ring import Member, MembersChanged, MemberView
+from actors.messages.runtime import ActorList, ListActors
 
 
 @pytest.fixture
@@ -391,8 +393,6 @@ def test_a_lost_gateway_fails_open_calls_and_says_they_may_have_run(
 def test_an_actor_is_placed_on_another_member_and_called_there(
     make_node: Any, peers: Any, counting: str, secret: str, soon: Any
 ) -> None:
-    from actors.messages.ring import Member, MembersChanged, MemberView
-
     here = make_node(peers=peers, allow=(counting,))
     there = make_node(peers=peers, allow=(counting,))
     view = MemberView(Member(there.member, 1, "127.0.0.1:9638"), "alive")
@@ -407,6 +407,27 @@ def test_an_actor_is_placed_on_another_member_and_called_there(
     pid = actors.get(one.pid.remote())
     actors.shutdown()
     soon(lambda: not runs(pid))
+
+
+def test_a_request_to_a_member_waits_until_the_ring_has_said_who_is_there(
+    make_node: Any, peers: Any, secret: str, soon: Any
+) -> None:
+    here, there = make_node(peers=peers), make_node(peers=peers)
+    actors.init(here.endpoint, secret=secret)
+    answers: list[Any] = []
+    session.current().ask(ListActors(), there.member[:6], answers.append)
+    assert actors.list_actors()  # asked later and answered, so the first was looked at
+    assert answers == []
+    view = MemberView(Member(there.member, 1, "127.0.0.1:9638"), "alive")
+    here.world.tell("control", MembersChanged((view,)))
+    soon(lambda: answers)
+    assert isinstance(answers[0], ActorList)
+    actors.shutdown()
+
+
+def test_a_node_of_one_s_own_has_no_other_members(counter: Any) -> None:
+    with pytest.raises(Refused, match="no member of the ring"):
+        counter.options(node="beta").remote()
 
 
 def test_a_wrong_secret_is_an_error_of_init(node: Any) -> None:

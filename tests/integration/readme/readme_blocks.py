@@ -1,0 +1,76 @@
+"""What README.md asks its reader to type: its blocks, in order, and what is named in its prose."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_FENCE = re.compile(r"```(\S*)\s*")
+_FILE = re.compile(r"# (\w+\.py)")
+_PRINTS = re.compile(r"\s*print\(.*\)\s+# (.+)")
+
+
+class UnknownBlockError(Exception):
+    """The README has a block nobody here knows how to type."""
+
+
+@dataclass(frozen=True)
+class Commands:
+    """A block of shell commands, a line each."""
+
+    line: int
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Program:
+    """A block to be saved as `name`; `prints` is what its comments say it prints."""
+
+    line: int
+    name: str
+    text: str
+    prints: tuple[str, ...]
+
+
+Block = Commands | Program
+
+
+def blocks(text: str) -> list[Block]:
+    """Every block, in order. Raises UnknownBlockError."""
+    found: list[Block] = []
+    lines = enumerate(text.splitlines(), 1)
+    for number, line in lines:
+        if line.startswith(("    ", "\t")):
+            raise UnknownBlockError(
+                f"line {number}: an indented block; fence it and say what it is"
+            )
+        if (fence := _FENCE.fullmatch(line)) is None:
+            continue
+        body: list[str] = []
+        for _, inner in lines:
+            if inner.startswith("```"):
+                break
+            body.append(inner)
+        found.append(_block(number, fence[1], body))
+    return found
+
+
+def _block(number: int, language: str, body: list[str]) -> Block:
+    match language:
+        case "sh":
+            return Commands(number, tuple(line for line in body if line.strip()))
+        case "python" if body and (name := _FILE.fullmatch(body[0])):
+            prints = tuple(said[1] for line in body if (said := _PRINTS.fullmatch(line)))
+            return Program(number, name[1], "\n".join(body) + "\n", prints)
+        case _:
+            raise UnknownBlockError(f"line {number}: a block of {language or 'no language'}")
+
+
+def mentioned(text: str) -> Iterator[str]:
+    """The commands that the prose names: code spans that begin with `hab` or a script."""
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    for span in re.findall(r"`([^`]+)`", prose):
+        words = " ".join(span.split())
+        if re.match(r"(hab |\./scripts/)", words):
+            yield words
