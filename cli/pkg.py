@@ -16,14 +16,26 @@ from cli.problem import Failure
 from cli.settings import state_layout
 
 if TYPE_CHECKING:
-    from actors.adapters.package_store import PackageStore
+    from actors.adapters.package_store import Installed, PackageStore
+    from actors.depot.ident import PackageIdent
 
 
 VERBS = {
     "install": ("cli.pkg:install", "Install packages."),
+    "uninstall": ("cli.pkgremove:uninstall", "Uninstall a package and what only it needed."),
     "list": ("cli.pkg:list_packages", "List installed packages."),
     "path": ("cli.pkg:path", "Print the directory of an installed package."),
     "build": ("cli.pkgbuild:build", "Make a signed package of a plan.sh."),
+    "sign": ("cli.pkginspect:sign", "Sign a file with an origin's key."),
+    "verify": ("cli.pkginspect:verify", "Verify an archive's signature and content."),
+    "header": ("cli.pkginspect:header", "Print the header of an archive."),
+    "info": ("cli.pkginspect:info", "Print which package is in an archive."),
+    "hash": ("cli.pkginspect:hash_files", "Print the BLAKE2b checksum of files."),
+    "config": ("cli.pkginspect:config", "Print the default configuration of a package."),
+    "env": ("cli.pkginspect:env", "Print the environment of a package."),
+    "exec": ("cli.pkginspect:execute", "Run a command in the environment of a package."),
+    "dependencies": ("cli.pkginspect:dependencies", "Print what a package needs."),
+    "binlink": ("cli.pkginspect:binlink", "Link a package's programs into a directory of PATH."),
 }
 
 cache_option = click.option(
@@ -40,25 +52,41 @@ def pkg() -> None:
 
 
 @click.command()
-@click.argument("sources", nargs=-1, required=True, metavar="PATH|FILE.hart...")
+@click.argument("sources", nargs=-1, required=True, metavar="IDENT|FILE.hart|DIR...")
+@click.option("-b", "--binlink", is_flag=True, help="Link its programs into a directory of PATH.")
+@click.option(
+    "--binlink-dir",
+    metavar="DIR",
+    envvar="HAB_BINLINK_DIR",
+    help="That directory.  [default: bin below the root; env: HAB_BINLINK_DIR]",
+)
+@click.option("-f", "--force", is_flag=True, help="Replace links to something else.")
 @cache_option
 @json_option
-def install(sources: tuple[str, ...], *, cache_key_path: str | None, as_json: bool) -> None:
-    """Install packages: a HART file, whose signature is verified, or a directory.
+def install(
+    sources: tuple[str, ...],
+    *,
+    binlink: bool,
+    binlink_dir: str | None,
+    force: bool,
+    cache_key_path: str | None,
+    as_json: bool,
+) -> None:
+    """Install packages, and before them what they depend on.
 
-    A directory is one in the layout of an installed package: IDENT, TARGET, default.toml, hooks.
-    What is installed already is left as it is.
+    A HART file is verified first. An IDENT is looked for among what is installed and in the
+    artifact cache, and the newest counts. A directory is one in the layout of an installed package:
+    IDENT, TARGET, default.toml, hooks. What is installed already is left as it is.
     """
     store = package_store(cache_key_path)
-    found = []
-    for source in sources:
-        path = Path(source).absolute()
-        if not path.exists():
-            raise Failure(
-                f"{source} does not exist: name a directory or a .hart file",
-                "This release takes packages from this machine only.",
-            )
-        found.append(store.install(path, say))
+    found = [_install(store, source) for source in sources]
+    if binlink:
+        from actors.adapters.binlinks import link_programs
+
+        into = Path(binlink_dir).absolute() if binlink_dir else store.root / "bin"
+        for one in found:
+            for link in link_programs(store, one.ident, into, None, force=force, say=say):
+                say(f"Binlinked {link.name} from {one.ident} to {link}")
     if as_json:
         packages = [{"ident": str(one.ident), "new": one.new} for one in found]
         emit_json("pkg.install/1", {"packages": packages})
@@ -101,16 +129,41 @@ def list_packages(
 def path(ident: str, *, as_json: bool) -> None:
     """Print the directory of the newest installed package that IDENT fits."""
     store = package_store()
-    found = store.find(ident)
-    if found is None:
-        raise Failure(
-            f"Cannot find a release of package: {ident}", "`hab pkg list` shows what is installed."
-        )
+    found = installed_package(store, ident)
     place = str(store.path(found))
     if as_json:
         emit_json("pkg.path/1", {"ident": str(found), "path": place})
         return
     click.echo(place)
+
+
+def _install(store: PackageStore, source: str) -> Installed:
+    path = Path(source).absolute()
+    if path.exists():
+        return store.install(path, say)
+    if source.endswith(".hart") or source.count("/") not in (1, 2, 3) or source[0] in "./":
+        raise Failure(
+            f"{source} does not exist",
+            "Name a .hart file, a directory, or a package: origin/name[/version[/release]].",
+        )
+    found = store.install_newest(source, say)
+    if found is None:
+        raise Failure(
+            f"Cannot find a release of package: {source} (looked in {store.packages} and "
+            f"{store.artifacts})",
+            "`hab pkg build` makes one from a plan; `hab pkg install FILE.hart` takes a file.",
+        )
+    return found
+
+
+def installed_package(store: PackageStore, ident: str) -> PackageIdent:
+    """Return the newest installed package that `ident` fits. Raises Failure, UsageError."""
+    found = store.find(ident)
+    if found is None:
+        raise Failure(
+            f"Cannot find a release of package: {ident}", "`hab pkg list` shows what is installed."
+        )
+    return found
 
 
 def package_store(cache_key_path: str | None = None) -> PackageStore:

@@ -14,9 +14,10 @@ from actors.adapters import sources
 from actors.adapters.build_lock import building
 from actors.adapters.build_tree import EXCLUDED, copy_hooks, copy_templates, strip_symbols
 from actors.adapters.key_ring import KeyRing
-from actors.adapters.package_store import STAGING, PackageStore, Say, hooks_in
+from actors.adapters.package_store import PackageStore, Say, hooks_in
 from actors.adapters.packing import file_sums, pack
 from actors.adapters.signing import sha256_and_blake2b, sign_file
+from actors.adapters.staging import staged
 from actors.adapters.trees import make_directories, remove_tree
 from actors.adapters.unpacking import read_metafile, tdeps_of
 from actors.depot import plan as plans
@@ -294,13 +295,8 @@ class BuildSteps:
     @contextlib.contextmanager
     def _hidden(self, place: Path, ident: PackageIdent) -> Iterator[Path]:
         """The directory, while it looks like a package, at a place where no store looks."""
-        outer = place.parent / f"{STAGING}{ident.release}.build"
-        remove_tree(outer)
-        outer.mkdir(mode=0o700)
-        try:
+        with staged(place.parent, ident.release) as outer:
             yield place.rename(outer / ident.release)
-        finally:
-            remove_tree(outer)
 
     def _describe(self, plan: Plan, ident: PackageIdent, place: Path) -> None:
         """Write the metafiles, and refuse what an installer would refuse."""

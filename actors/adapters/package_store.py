@@ -10,6 +10,7 @@ import pwd
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,23 +18,21 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from actors.adapters.trees import (
-    copy_tree,
-    digest_tree,
-    make_directories,
-    remove_tree,
-    sync_directory,
-)
+from actors.adapters.build_lock import is_building
+from actors.adapters.staging import STAGING, staged
+from actors.adapters.trees import copy_tree, digest_tree, remove_tree, sync_directory
 from actors.adapters.unpacking import peek_ident, read_metafile, tdeps_of, unpack, verify
 from actors.depot.ident import PackageIdent, newest, parse_ident
 from actors.depot.metadata import HOOKS, METAFILES, package_info, read_ident, search_path
-from actors.errors import HabError, Refused
+from actors.errors import HabError, Refused, UsageError
 from actors.messages.depot import PackageInfo
 
-STAGING: Final = ".hab-pkg-install-"  # Habitat's name for what is not yet a package
 INTERPRETER: Final = PackageIdent("core", "busybox-static")  # on the PATH of packages not native
 BAKED: Final = "/hab/pkgs/"  # what paths in packages begin with
 MACHINES: Final = {"amd64": "x86_64", "arm64": "aarch64"}
+
+INCOMING: Final = ".incoming-"  # an archive that is being verified
+STALE_COPY_S: Final = 3600.0  # no copy of an archive takes as long
 
 Say: TypeAlias = Callable[[str], None]
 
@@ -146,9 +145,9 @@ class PackageStore:
             copy_tree(source, staging, ident)
             self._require_deps(staging, [source.parent], say, ())
             package_info(ident, str(staging), _metafiles(staging), hooks_in(staging))
-            self._put_in_place(staging, ident)
+            new = self._put_in_place(staging, ident)
         _say(say, f"Installed {ident} from {source}")
-        return Installed(ident, new=True)
+        return Installed(ident, new)
 
     def install_hart(
         self, file: Path, key_cache: Path | None = None, say: Say | None = None
@@ -176,11 +175,31 @@ class PackageStore:
             raise broken
         return None
 
+    def install_newest(self, ident: str, say: Say | None = None) -> Installed | None:
+        """The newest of what is installed and what the artifact cache has, installed; or None."""
+        here = self.find(ident)
+        if here is not None and parse_ident(ident).full:
+            _say(say, f"Using {here}")
+            return Installed(here, new=False)
+        cached = newest_name(parse_ident(ident), self.artifacts, self.target)
+        if here is not None and (
+            cached is None or newest(parse_ident(ident), [here, cached]) == here
+        ):
+            _say(say, f"Using {here}")
+            return Installed(here, new=False)
+        return self.install_cached(ident, say)
+
     def _install_hart(
-        self, file: Path, key_cache: Path, say: Say | None, above: tuple[PackageIdent, ...]
+        self,
+        file: Path,
+        key_cache: Path,
+        say: Say | None,
+        above: tuple[PackageIdent, ...],
+        wanted: PackageIdent | None = None,
     ) -> Installed:
         self.artifacts.mkdir(mode=0o755, parents=True, exist_ok=True)
-        fd, name = tempfile.mkstemp(prefix=".incoming-", dir=self.artifacts)
+        self._remove_stale_copies()
+        fd, name = tempfile.mkstemp(prefix=INCOMING, dir=self.artifacts)
         incoming = Path(name)
         try:
             with os.fdopen(fd, "wb") as out, file.open("rb") as given:
@@ -188,6 +207,8 @@ class PackageStore:
                 os.fchmod(fd, 0o644)
             header = verify(incoming, key_cache)
             ident = peek_ident(incoming, header)
+            if wanted not in (None, ident):
+                raise Refused(f"{file} should hold {wanted}, but holds {ident}", "bad-package")
             if self._is_package(self.path(ident)):
                 _say(say, f"Using {ident}")
                 return Installed(ident, new=False)
@@ -201,7 +222,7 @@ class PackageStore:
                         "bad-package",
                     )
                 self._require_deps(staging, [file.parent], say, (*above, ident))
-                self._put_in_place(staging, ident)
+                new = self._put_in_place(staging, ident)
             incoming.replace(self.artifacts / ident.file_name(self.target))
         finally:
             incoming.unlink(missing_ok=True)
@@ -211,14 +232,21 @@ class PackageStore:
                 f"{ident} was built for {BAKED}; below {self.root} it may not find its files",
             )
         _say(say, f"Installed {ident}")
-        return Installed(ident, new=True)
+        return Installed(ident, new)
+
+    def _remove_stale_copies(self) -> None:
+        """Remove the copies of archives that killed processes left."""
+        for path in self.artifacts.glob(f"{INCOMING}*"):
+            with contextlib.suppress(OSError):
+                if time.time() - path.stat().st_mtime > STALE_COPY_S:
+                    path.unlink()
 
     def _require_deps(
         self, staging: Path, places: list[Path], say: Say | None, above: tuple[PackageIdent, ...]
     ) -> None:
         """Install what a package depends on from archives at hand. Raises Refused for the rest."""
         missing: list[str] = []
-        for line in tdeps_of(staging):
+        for line in reversed(tdeps_of(staging)):  # what others need stands behind them
             dep = parse_ident(line)
             if self._is_package(self.path(dep)) or dep in above:
                 continue
@@ -228,7 +256,7 @@ class PackageStore:
             if file is None:
                 missing.append(line)
             else:
-                self._install_hart(file, self.key_cache, say, above)
+                self._install_hart(file, self.key_cache, say, above, dep)
         if missing:
             searched = ", ".join(str(p) for p in (self.packages, self.artifacts, *places))
             raise Refused(
@@ -240,29 +268,33 @@ class PackageStore:
     @contextlib.contextmanager
     def _staging(self, ident: PackageIdent) -> Iterator[Path]:
         """An empty directory beside the package's place, gone afterwards unless it was moved."""
-        parent = self.path(ident).parent
-        make_directories(parent)
-        outer = Path(tempfile.mkdtemp(prefix=f"{STAGING}{ident.release}", dir=parent))
-        inner = outer / ident.release
-        inner.mkdir(mode=0o755)
-        try:
+        with staged(self.path(ident).parent, ident.release) as outer:
+            inner = outer / ident.release
+            inner.mkdir(mode=0o755)
             yield inner
-        finally:
-            remove_tree(outer)
 
-    def _put_in_place(self, staging: Path, ident: PackageIdent) -> None:
-        """From one moment to the next the package is there, and stays after a power cut."""
+    def _put_in_place(self, staging: Path, ident: PackageIdent) -> bool:
+        """From one moment to the next the package is there, and stays after a power cut.
+
+        False: another installer was faster, and what it installed is there.
+        """
         staging.chmod(0o755)
         os.sync()  # all files of the package at once: an fsync each would take minutes
         place = self.path(ident)
         try:
             staging.rename(place)
-        except OSError:
-            if not self._is_package(place):
-                raise
-            return  # another installer was faster
+        except OSError as error:
+            if self._is_package(place):
+                return False
+            if is_building(self.root, ident.name):
+                raise Refused(
+                    f"a build works in {place}; install {ident} when it has ended", "busy"
+                ) from error
+            remove_tree(place)  # a build that was killed left it
+            staging.rename(place)
         for directory in (place.parent, *list(place.parents)[1:5]):
             sync_directory(directory)
+        return True
 
     # ── directories ──
 
@@ -291,6 +323,17 @@ class PackageStore:
                 if len(parts) == 4 and not {"..", ".", ""} & set(parts):
                     found.update(dict.fromkeys(_own_path(self.packages.joinpath(*parts))))
         return tuple(found)
+
+
+def newest_name(wanted: PackageIdent, artifacts: Path, target: str) -> PackageIdent | None:
+    """The newest package that fits `wanted`, by the names of the archives alone."""
+    start, end = f"{wanted.origin}-{wanted.name}-", f"-{target}.hart"
+    found = []
+    for path in artifacts.glob(f"{start}*{end}"):
+        version, _, release = path.name[len(start) : -len(end)].rpartition("-")
+        with contextlib.suppress(UsageError):
+            found.append(parse_ident(f"{wanted.origin}/{wanted.name}/{version}/{release}"))
+    return newest(wanted, found)
 
 
 def running_target() -> str:

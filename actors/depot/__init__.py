@@ -25,6 +25,13 @@ way and needs a dozen programs of the right kind.
 with a `PackageInfo` or a `CryptoError`/`Refused`; the disk is behind `port/packages`. Rejected:
 reading lazily, file by file: a half-installed package would be found out in the middle of a start.
 
+2026-11-24: A package comes and goes by one rename, out of or into a directory that its worker keeps
+locked; what a killed process left is unlocked, and removed by the next one. Rejected: a journal of
+installs: the lock says the same and cannot be stale.
+
+2026-11-24: Uninstalling reads the specs and service records of all supervisors below the root.
+Rejected: asking a running supervisor, as Habitat does: one that is down has services too.
+
 2026-11-22: A symbolic link may lead into the package itself or into a package it names in TDEPS,
 nowhere else. Rejected: refusing every absolute link, because Habitat's own packages link to their
 dependencies; accepting all, because a package is unpacked by root.

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 from nacl.signing import SigningKey
 
-from actors.adapters.package_store import STAGING, PackageStore
+from actors.adapters.package_store import PackageStore
+from actors.adapters.staging import STAGING
 from actors.errors import CryptoError, HabError, Refused
 
 TARGET = "x86_64-linux"

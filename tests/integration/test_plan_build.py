@@ -17,8 +17,9 @@ import pytest
 from actors.adapters.build_lock import building
 from actors.adapters.build_steps import BuildRequest
 from actors.adapters.key_ring import SIGNING, KeyRing
-from actors.adapters.package_store import STAGING, PackageStore
+from actors.adapters.package_store import PackageStore
 from actors.adapters.plan_build import Built, build, find_plan
+from actors.adapters.staging import STAGING
 from actors.depot.plan import STORE
 from actors.errors import CryptoError, HabError, Refused, UsageError
 
