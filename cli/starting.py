@@ -54,7 +54,7 @@ def settled_options(
 
 
 def supervisor_options(
-    layout: StateLayout, resolved: Resolved, ring: str = "", initial_service: str = ""
+    layout: StateLayout, resolved: Resolved, ring: str = ""
 ) -> SupervisorOptions:
     """Make what the supervisor process is told; `ring` is the name of the key it is to use."""
     gossip = resolved.text("listen_gossip")
@@ -89,7 +89,6 @@ def supervisor_options(
         backoff_min_s=resolved.number("service_min_backoff_period"),
         backoff_max_s=resolved.number("service_max_backoff_period"),
         backoff_cooldown_s=resolved.number("service_restart_cooldown_period"),
-        initial_service=initial_service,
     )
 
 
@@ -101,12 +100,11 @@ def supervise(
     check_not_habitat(layout)
     check_ports(layout, supervisor_options(layout, resolved))
     ring = prepare_ring_key(layout, resolved)
-    service = ""
     if wanted is not None:
         from cli.offline import write_for_start
 
-        service = write_for_start(layout, wanted)
-    options = supervisor_options(layout, resolved, ring, service)
+        write_for_start(layout, wanted)
+    options = supervisor_options(layout, resolved, ring)
     for warning in warnings(options):
         say(f"warning: {warning}")
     launch(options)
