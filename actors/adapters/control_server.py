@@ -337,7 +337,7 @@ class ControlServer:
                 return
         if member and isinstance(message, CreateActor):
             session.members.add(member)
-        ticket = None
+        ticket = Ticket("", "")
         if request_id:  # without one the client wants no answer
             ticket = Ticket(PORT, call)
             if (over := self._sessions.add(session, request)) is not None:
@@ -383,7 +383,7 @@ class ControlServer:
         match envelope.message:
             case RunMethod(host, method, args):
                 answer = None
-                if envelope.ticket is not None:
+                if envelope.ticket is not None and envelope.ticket.address:
                     answer = self._answer_of(envelope)
                 self._hosts.run(host, method, args, answer)
             case HostBegin(host=host) as begin:

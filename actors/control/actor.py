@@ -140,6 +140,8 @@ class ControlActor(Actor):
             admitted = RequestAdmitted(request.id, request.session, name, verdict.to)
             effects.append(Emit(admitted))
         if ticket is not None and follows(request.message):
+            if not ticket.address:
+                return []  # it would follow for ever, and nobody hear it
             self._following[ticket.call] = verdict.to
         return [*effects, Send(verdict.to, verdict.message, ticket)]
 

@@ -11,6 +11,7 @@ class Ticket(msgspec.Struct, frozen=True, array_like=True):
     """Where the answer to a message goes: `address` hears it under `call`.
 
     A stage that forwards a request passes its ticket on; whoever settles it replies to the ticket.
+    With an empty address nobody wants an answer, not even the stage it came from.
     """
 
     address: Address

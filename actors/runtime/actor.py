@@ -350,11 +350,12 @@ class Actor(pykka.Actor):
     def _reply(self, message: Message, ticket: Ticket | None, more: bool) -> None:
         envelope = self.envelope
         ticket = ticket or envelope.ticket
-        if ticket is None and not envelope.sender:
+        to = ticket.address if ticket else envelope.sender
+        if not to:
             return
         self._world.send(
             Envelope(
-                to=ticket.address if ticket else envelope.sender,
+                to=to,
                 sender=self.context.name,
                 message=message,
                 cause=self._cause,

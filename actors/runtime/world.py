@@ -280,7 +280,9 @@ class World:
             self._refuse(envelope, "ActorUnavailableError", "this node is not part of a ring")
             return
         ticket = envelope.ticket
-        if ticket is not None and split_address(ticket.address)[0] is None:
+        if ticket is not None and not ticket.address:
+            ticket = None
+        elif ticket is not None and split_address(ticket.address)[0] is None:
             ticket = Ticket(join_address(self.member, ticket.address), ticket.call)
         sender = envelope.sender
         if sender and split_address(sender)[0] is None:

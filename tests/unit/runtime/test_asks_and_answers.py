@@ -213,3 +213,14 @@ def test_an_ask_nobody_answers_times_out_and_a_forgotten_call_hears_nothing(
     lone.tell("node", KillActor("a"))
     lone.run()
     assert answers == []
+
+
+def test_where_nobody_waits_no_answer_goes_to_who_passed_the_question_on(
+    begin: Any, book: Any
+) -> None:
+    book.reactions[Ok] = lambda _actor, _message: [Reply(Ok("an answer"))]
+    lone = begin(book.spawn("a"), book.spawn("b"))
+    lone.tell("a", Ok("?"), sender="b", ticket=Ticket("", ""))
+    lone.run(0.1)
+    assert book.messages("a") == [Ok("?")]
+    assert book.messages("b") == []
