@@ -12,10 +12,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from actors.service.handlebars.values import float_text
+from actors.service.float_text import float_text
 
 _INDENT: Final = 2
-_WORDS: Final = frozenset(("null", "true", "false", "y", "yes", "n", "no", "on", "off"))
+_WORDS: Final = frozenset(("null", "true", "false", "y", "yes", "n", "no", "on", "off", "<<", "="))
 _NUMBER: Final = re.compile(
     r"[-+]?(?:0x[0-9a-fA-F]+|0o[0-7]+|0b[01]+|[0-9][0-9_]*(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?"
     r"|\.[0-9]+(?:[eE][-+]?[0-9]+)?|\.inf|\.Inf|\.INF)|\.nan|\.NaN|\.NAN",
@@ -23,7 +23,7 @@ _NUMBER: Final = re.compile(
 )
 _STARTS: Final = frozenset("#,[]{}&*!|>'\"%@`")
 _UNPRINTABLE: Final = re.compile(
-    r"[^\t\n\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+    r"[^\n\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
 _BREAKS: Final = "\r\n\x85\u2028\u2029"
 _ESCAPES: Final = {
@@ -62,28 +62,24 @@ def _lines(value: object) -> Iterator[str]:
         for key, part in value.items():
             name = _key(str(key))
             if not _nested(part):
-                yield f"{name}: {_scalar(part, _INDENT)}"
+                yield from f"{name}: {_scalar(part, _INDENT)}".split("\n")
                 continue
             yield f"{name}:"
-            inner = " " * _INDENT if isinstance(part, Mapping) else ""
-            yield from _indented(inner, part)
+            indent = " " * _INDENT if isinstance(part, Mapping) else ""
+            yield from (_shifted(indent, line) for line in _lines(part))
     elif isinstance(value, list):
         for part in value:
             if not _nested(part):
-                yield f"- {_scalar(part, _INDENT)}"
+                yield from f"- {_scalar(part, _INDENT)}".split("\n")
                 continue
             first, *rest = _lines(part)
             yield f"- {first}"
             yield from (_shifted(" " * _INDENT, line) for line in rest)
 
 
-def _indented(indent: str, value: object) -> Iterator[str]:
-    return (_shifted(indent, line) for line in _lines(value))
-
-
 def _shifted(indent: str, line: str) -> str:
-    """A line, or the lines of a literal block, one level further in; empty ones stay empty."""
-    return "\n".join(indent + part if part else part for part in line.split("\n"))
+    """A line one level further in; an empty one, of a text, stays empty."""
+    return indent + line if line else line
 
 
 def _scalar(value: object, indent: int) -> str:
@@ -112,7 +108,7 @@ def _text(text: str, indent: int) -> str:
 
 def _awkward(text: str) -> bool:
     """Whether a text of several lines has blanks where a literal block would lose them."""
-    return text.endswith(" ") or re.search(r"[ \t]\n", text) is not None or "\r" in text
+    return text.endswith(" ") or " \n" in text or any(b in text for b in _BREAKS if b != "\n")
 
 
 def _literal(text: str, indent: int) -> str:
@@ -135,11 +131,11 @@ def _key(text: str) -> str:
 def _plain(text: str) -> bool:
     if not text or text != text.strip(" ") or text.startswith(("---", "...")):
         return False
-    if text[0] in _STARTS or text == "~" or "\t" in text[:1]:
+    if text[0] in _STARTS or text == "~":
         return False
-    if text[0] in "?:-" and (len(text) == 1 or text[1] in " \t"):
+    if text[0] in "?:-" and (len(text) == 1 or text[1] == " "):
         return False
-    if ": " in text or ":\t" in text or text.endswith(":") or " #" in text or "\t#" in text:
+    if ": " in text or text.endswith(":") or " #" in text:
         return False
     return text.lower() not in _WORDS and not _NUMBER.fullmatch(text) and not _digits(text)
 

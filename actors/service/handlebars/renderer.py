@@ -33,6 +33,7 @@ from actors.service.handlebars.values import Json, text_of
 
 DEPTH_LIMIT: Final = 100  # of bodies in bodies, partials included; Python's own stack is near
 STEPS_LIMIT: Final = 1_000_000  # nodes; about two seconds, a real template takes thousands
+SIZE_STEP: Final = 1_000  # so much of a helper's parameters counts as one step more
 OUTPUT_LIMIT: Final = 4 * 1024 * 1024  # characters; a configuration file is text
 PARTIAL_BLOCK: Final = "@partial-block"
 
@@ -119,10 +120,10 @@ class Renderer:
             return
         self._current = body.name
         self._depth += 1
+        self._spend(1)  # also for an empty body: a loop around it may be long
         for node in body.nodes:
-            self._steps += 1
             try:
-                self._check()
+                self._spend(1)
                 self._node(node)
             except TemplateError as error:
                 if error.line:
@@ -130,7 +131,9 @@ class Renderer:
                 raise body.source.error(error.reason, node.offset) from error
         self._depth -= 1
 
-    def _check(self) -> None:
+    def _spend(self, steps: int) -> None:
+        """Count what is done. Raises TemplateError beyond the limits."""
+        self._steps += steps
         if self._depth > DEPTH_LIMIT:
             raise TemplateError(
                 f"nested deeper than {DEPTH_LIMIT} levels; does a partial include itself?"
@@ -204,6 +207,8 @@ class Renderer:
         name = self._name(call)
         params = tuple(self._given(param) for param in call.params)
         pairs = {key: self._given(param) for key, param in call.pairs}
+        sizes = (len(p) for p in params if isinstance(p, str | list | dict))
+        self._spend(sum(sizes) // SIZE_STEP)
         if not exists(name):
             raise TemplateError(unknown_helper(name, params, block=block is not None))
         return Invocation(name, params, pairs, call, block)

@@ -7,10 +7,10 @@ import math
 import re
 import sys
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Final, TypeAlias
 
 from actors.errors import TemplateError
+from actors.service.float_text import float_text
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
@@ -50,18 +50,6 @@ def date_text(text: str) -> str:
         digits = tail[:6].rstrip("0")
         text = f"{head}{dot}{digits}{tail[6:]}" if digits else head + tail[6:]
     return text.removesuffix("+00:00") + "Z" if text.endswith("+00:00") else text
-
-
-def float_text(value: float) -> str:
-    """A float as serde_json writes it: always with a point or an exponent."""
-    text = repr(value)
-    head, exponent, tail = text.partition("e")
-    if not exponent:
-        return text
-    if tail == "-05":  # here Python already writes an exponent, serde_json not yet
-        return format(Decimal(text), "f")
-    sign, digits = tail[0], tail[1:].lstrip("0")
-    return f"{head}e{sign}{digits}"
 
 
 def text_of(value: Json) -> str:
@@ -119,6 +107,8 @@ def truthy(value: Json, *, include_zero: bool = False) -> bool:
 
 def equal(one: Json, other: Json) -> bool:
     """Whether two values are the same, of the same type: 1 is neither 1.0 nor true."""
+    if one is other:
+        return True
     match one, other:
         case (list(), list()):
             return len(one) == len(other) and all(map(equal, one, other))

@@ -82,7 +82,7 @@ def test_a_template_made_to_hurt_ends_with_an_error(text: str) -> None:
         "d": "{{> c}}",
     }
     began = time.monotonic()
-    failing(text, partials=partials, l=list(range(100)), big="a" * 1_000)
+    failing(text, partials=partials, l=list(range(100)), big="a" * 1_000, wide="w" * 1_000_000)
     assert time.monotonic() - began < 30
 
 

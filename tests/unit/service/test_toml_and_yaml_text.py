@@ -105,6 +105,9 @@ def test_what_toml_cannot_say_is_refused(value: Any) -> None:
         ({"v": "bell\x07"}, 'v: "bell\\a"\n'),
         ({"a b": 1, "1": 2, "k\n": 3}, "a b: 1\n'1': 2\n\"k\\n\": 3\n"),
         (1.0, "1.0\n"),
+        ([["a\nb"], {"k": "x\ny\n"}], "- - |-\n    a\n    b\n- k: |\n    x\n    y\n"),
+        ({"a\t": "b\tc"}, '"a\\t": "b\\tc"\n'),
+        ({"v": "a\x85b\n"}, 'v: "a\\Nb\\n"\n'),
     ],
 )
 def test_yaml_is_written_in_blocks_with_the_least_quoting(value: Any, text: str) -> None:
