@@ -16,12 +16,12 @@ from actors.errors import TemplateError
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _ESCAPES: Final = {
+    **{chr(code): f"\\u{code:04X}" for code in (*range(0x20), 0x7F)},
     "\b": "\\b",
     "\t": "\\t",
     "\n": "\\n",
     "\f": "\\f",
     "\r": "\\r",
-    '"': '\\"',
     "\\": "\\\\",
 }
 _INTEGERS: Final = range(-(2**63), 2**63)
@@ -101,21 +101,28 @@ def _key(key: str) -> str:
 
 
 def _string(text: str, *, multiline: bool = True) -> str:
-    """The first of `"…"`, `'…'`, `\"\"\"…\"\"\"`, `'''…'''` that needs no escape, else `"…"`."""
+    """`text` in the first form that needs no escape, else in the last of its kind.
+
+    The forms, in toml-rs's order: `"…"`, `'…'`, and over several lines in three of either quote.
+    """
     controls, newline = _CONTROL.search(text) is not None, "\n" in text
-    slash, lead = "\\" in text, "\n" if newline else ""
+    slash = "\\" in text
     if not (controls or slash or '"' in text or newline):
-        return '"' + text.replace("\t", "\\t") + '"'
+        return f'"{_escaped(text)}"'
     if not (controls or "'" in text or newline):
         return f"'{text}'"
     if multiline and not (controls or slash or '"""' in text):
-        return f'"""{lead}{text}"""'
+        return _lines(text)
     if multiline and not (controls or "'''" in text):
-        return f"'''{lead}{text}'''"
-    return f'"{"".join(map(_escaped, text))}"'
+        return "'''" + ("\n" if newline else "") + f"{text}'''"
+    return _lines(text) if multiline and newline else f'"{_escaped(text)}"'
 
 
-def _escaped(character: str) -> str:
-    if character in _ESCAPES:
-        return _ESCAPES[character]
-    return f"\\u{ord(character):04X}" if _CONTROL.match(character) else character
+def _lines(text: str) -> str:
+    """A basic string over several lines: up to two quotation marks in a row stand as they are."""
+    lines = [_escaped(line, quote='"').replace('"""', '""\\"') for line in text.split("\n")]
+    return '"""' + ("\n" if len(lines) > 1 else "") + "\n".join(lines) + '"""'
+
+
+def _escaped(text: str, quote: str = '\\"') -> str:
+    return "".join(_ESCAPES.get(c, c) if c != '"' else quote for c in text)

@@ -48,6 +48,8 @@ def test_a_toml_value_stands_behind_a_key(value: Any) -> None:
         ("a\nb", '"""\na\nb"""'),
         ("a\\\nb", "'''\na\\\nb'''"),
         ("bell\x07", '"bell\\u0007"'),
+        ("a\tb\nc", '"""\na\\tb\nc"""'),
+        ("'''\n" + '"' * 6 + "\\", '"""\n' + "'''\n" + '""\\"""\\"\\\\"""'),
         ("tab\there", '"tab\\there"'),
         ([], "[]"),
         ([1, [2.5, "x"]], '[1, [2.5, "x"]]'),
