@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import io
 import lzma
@@ -171,3 +172,49 @@ def wait_for(condition: Callable[[], bool], within_s: float = 30.0) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"did not come within {within_s} s"
         threading.Event().wait(0.02)
+
+
+class Hostile:
+    """A server that answers each connection with raw bytes, as a script says.
+
+    The script gets the socket, the request's head and the number of the connection.
+    """
+
+    def __init__(self, script: Callable[[socket.socket, bytes, int], None]) -> None:
+        self._script = script
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
+        self.heads: list[bytes] = []
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listening.close()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                client, _ = self._listening.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with client, contextlib.suppress(OSError):
+            client.settimeout(60)
+            head = b""
+            while b"\r\n\r\n" not in head and (data := client.recv(65536)):
+                head += data
+            self.heads.append(head)
+            self._script(client, head, len(self.heads))
+
+
+def answer(body: bytes, status: str = "200 OK", **headers: str) -> bytes:
+    """An HTTP answer as bytes; `_` in a header's name is a dash, an empty value leaves it out."""
+    given = {"content-length": str(len(body)), "connection": "close"}
+    given |= {name.replace("_", "-"): value for name, value in headers.items()}
+    lines = [f"{name}: {value}" for name, value in given.items() if value]
+    return "\r\n".join([f"HTTP/1.1 {status}", *lines, "", ""]).encode() + body
