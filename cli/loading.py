@@ -82,15 +82,16 @@ def _options(command: Callable[..., Any], *, updating: bool) -> Callable[..., An
             "--channel",
             metavar="CHANNEL",
             envvar="HAB_BLDR_CHANNEL",
-            help=f"Channel packages come from.{shown('stable; env: HAB_BLDR_CHANNEL')} Kept and "
-            "shown; packages come from the local store and from HART files.",
+            help="Channel to pull the package from where none is installed."
+            f"{shown('stable; env: HAB_BLDR_CHANNEL')}",
         ),
         click.option(
             "-u",
             "--url",
             metavar="URL",
             envvar=["HAB_BLDR_URL", "HAB_DEPOT_URL"],
-            help="Depot packages come from.  [env: HAB_BLDR_URL] Kept and shown, as --channel.",
+            help="Depot to pull it from: http(s)://HOST[:PORT] or file:///DIRECTORY."
+            f"{shown('the folder depot below the root; env: HAB_BLDR_URL')}",
         ),
         click.option(
             "-i",

@@ -24,7 +24,7 @@ from actors.adapters.signing import blake2b_file
 from actors.adapters.unpacking import peek_ident, verify
 from actors.depot.channels import Artifact
 from actors.depot.hart import HartHeader, parse_public_key
-from actors.depot.ident import PackageIdent, compare_idents, parse_ident
+from actors.depot.ident import PackageIdent, compare_idents, newest, parse_ident
 from actors.depot.keyfile import KeyKind
 from actors.errors import CryptoError, HabError, Refused, UsageError
 from actors.messages.service import Progress
@@ -62,7 +62,14 @@ class Fetcher:
         if wanted.full:
             found: Found | None = Found(Artifact(wanted, self._store.target))
         elif self._depot is None:
-            return self._from_here(wanted, installed)
+            here = self._from_here(wanted, installed)
+            if here is None:
+                raise Refused(
+                    f"{wanted} is neither installed ({self._store.packages}) nor in "
+                    f"{self._store.artifacts}, and --offline asks no depot",
+                    "not-found",
+                )
+            return here
         else:
             try:
                 found = self._choose(self._depot, wanted, channel, installed)
@@ -86,6 +93,19 @@ class Fetcher:
             self._verified(part, ident)
             part.replace(cached)
         return self._install(Found(Artifact(ident, self._store.target)))
+
+    def download(self, ident: str, channel: str, into: Path) -> list[Path]:
+        """Bring a package and all it depends on to directory `into`; their files, it first."""
+        assert self._depot is not None, "a download needs a depot"
+        wanted, target = parse_ident(ident), self._store.target
+        found: Found | None = Found(Artifact(wanted, target))
+        if not wanted.full:
+            found = self._depot.latest(wanted, target, channel)
+        if found is None:
+            raise self._nowhere(self._depot, wanted, channel)
+        file = self.fetch(found, into)
+        deps = [Found(Artifact(dep, target)) for dep in self._tdeps(file)]
+        return [file, *(self.fetch(dep, into) for dep in deps)]
 
     def fetch(self, found: Found, into: Path) -> Path:
         """Bring a package's file to directory `into`, verified; one that is there is used."""
@@ -161,29 +181,22 @@ class Fetcher:
         """Use what is here in place of what the depot did not give. Raises its error if nothing."""
         if error.code == UNAVAILABLE:
             self._say(f"{error}; looking at what is here")
-        try:
-            return self._from_here(wanted, installed)
-        except Refused as nothing:
-            if nothing.code != "not-found":
-                raise
-            raise error from nothing
+        found = self._from_here(wanted, installed)
+        if found is not None:
+            return found
+        raise Refused(
+            f"{wanted} is not installed ({self._store.packages}) nor in {self._store.artifacts}, "
+            f"and {error}. From a file: hab pkg install FILE.hart|DIRECTORY",
+            error.code,
+        )
 
-    def _from_here(self, wanted: PackageIdent, installed: PackageIdent | None) -> Fetched:
-        """The newest of what is installed and what lies in the artifact cache."""
-        before = len(self._store.installed())
+    def _from_here(self, wanted: PackageIdent, installed: PackageIdent | None) -> Fetched | None:
+        """The newest of what is installed and what lies in the artifact cache, None for nothing."""
         cached = self._newest_cached(wanted)
-        if cached is not None and (
-            installed is None or (compare_idents(installed, cached) or 0) < 0
-        ):
-            return self._install(Found(Artifact(cached, self._store.target)))
-        if installed is None:
-            raise Refused(
-                f"{wanted} is neither installed ({self._store.packages}, {before} packages) nor in "
-                f"{self._store.artifacts}. Install it first: hab pkg install DIRECTORY|FILE.hart",
-                "not-found",
-            )
-        self._say(f"Using {installed}")
-        return Fetched(installed, 0)
+        best = newest(wanted, [ident for ident in (installed, cached) if ident is not None])
+        if best is None:
+            return None
+        return self._install(Found(Artifact(best, self._store.target)))
 
     def _newest_cached(self, wanted: PackageIdent) -> PackageIdent | None:
         """The newest package of the artifact cache; if none is good, what is wrong is raised."""
@@ -253,8 +266,15 @@ class Fetcher:
         if not (self._store.key_cache / header.key_file).exists():
             self._fetch_key(header)
         header = verify(file, self._store.key_cache)
-        if ident is not None and (holds := peek_ident(file, header)) != ident:
-            raise Refused(f"what was sent as {ident} holds {holds}", "bad-package")
+        if ident is not None:
+            read = read_archive(file, header)
+            target = read.files.get("TARGET", b"").decode(errors="replace").strip()
+            if (read.ident, target) != (ident, self._store.target):
+                raise Refused(
+                    f"what should be {ident} for {self._store.target} holds {read.ident} for "
+                    f"{target[:100]}",
+                    "bad-package",
+                )
         return header
 
     def _fetch_key(self, header: HartHeader) -> None:
@@ -281,10 +301,10 @@ class Fetcher:
         Whoever downloads the same file at the same time gets a place of his own.
         """
         file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        part = file.with_name(f".incoming-{file.name}")
+        part = file.with_name(f".partial-{file.name}")
         with part.open("ab") as held:
             if not _ours(held.fileno(), part):
-                part = file.with_name(f".incoming-{secrets.token_hex(6)}-{file.name}")
+                part = file.with_name(f".partial-{secrets.token_hex(6)}-{file.name}")
                 part.touch()
                 try:
                     yield part

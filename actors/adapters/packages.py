@@ -1,7 +1,7 @@
-"""`port/packages`: the disk behind `depot`, and service directories, on threads of its own.
+"""`port/packages`: the disk behind `depot`, and service directories, on a thread of its own.
 
-Two threads: one for questions and directories, which take milliseconds, one for installing, which
-may take minutes and must not keep a service from starting.
+One thread for questions and directories, which take milliseconds; installing, which may take
+minutes and must not keep a service from starting, is for child processes (`installs`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final
 
+from actors.adapters.depot_child import Done, InstallOrder, Line, NotDone, Told
 from actors.adapters.files import read
+from actors.adapters.installs import Installs
 from actors.adapters.package_store import Installed, PackageStore
 from actors.adapters.service_directories import (
     ServiceDirectories,
@@ -22,7 +24,7 @@ from actors.adapters.service_directories import (
     owner_of,
     read_templates,
 )
-from actors.depot.ident import PackageIdent
+from actors.depot.ident import PackageIdent, parse_ident
 from actors.errors import HabError, Refused
 from actors.messages.depot import (
     InstallPackage,
@@ -57,55 +59,47 @@ class PackagesPort:
         self._layout = layout
         self._store = PackageStore(layout.root, key_cache=key_cache or layout.keys)
         self._directories = ServiceDirectories(layout.root, layout.services)
+        self._installs = Installs(self._heard)
         self._questions: SimpleQueue[Envelope | None] = SimpleQueue()
-        self._installs: SimpleQueue[Envelope | None] = SimpleQueue()
-        self._threads = [
-            threading.Thread(target=self._serve, args=args, name=name, daemon=True)
-            for name, args in (
-                ("packages", (self._questions, self._question)),
-                ("installs", (self._installs, self._install)),
-            )
-        ]
-        world.register_port(PORT, self._sort)
-        for thread in self._threads:
-            thread.start()
+        self._thread = threading.Thread(target=self._serve, name="packages", daemon=True)
+        world.register_port(PORT, self._questions.put)
+        self._thread.start()
 
     def close(self) -> None:
-        """Answer what was asked, then end. An install that is under way dies with the process."""
+        """Answer what was asked, then end. Installs that are under way are ended too."""
+        self._installs.close()
         self._questions.put(None)
-        self._installs.put(None)
-        self._threads[0].join()
+        self._thread.join()
 
-    def _sort(self, envelope: Envelope) -> None:
-        installs = isinstance(envelope.message, InstallPackage)
-        (self._installs if installs else self._questions).put(envelope)
+    def _serve(self) -> None:
+        while (envelope := self._questions.get()) is not None:
+            self._answer(envelope, lambda: self._question(envelope))
 
-    def _serve(
-        self,
-        queue: SimpleQueue[Envelope | None],
-        handle: Callable[[Envelope], Message | None],
-    ) -> None:
-        while (envelope := queue.get()) is not None:
-            try:
-                answer = handle(envelope)
-            except Refused as error:
-                answer = CallFailed("Refused", str(error), error.code)
-            except HabError as error:
-                answer = CallFailed("Refused", str(error), "bad-package")
-            except OSError as error:
-                answer = CallFailed("Refused", _host(error), "host")
-            except Exception as error:  # noqa: BLE001 - no content of a package ends the thread
-                _log.exception("cannot handle %r", envelope.message)
-                answer = CallFailed("Refused", f"{type(error).__name__}: {error}", "internal")
-            if answer is not None and envelope.ticket is not None:
-                self._world.answer(envelope, answer)
+    def _answer(self, envelope: Envelope, handle: Callable[[], Message | None]) -> None:
+        try:
+            answer = handle()
+        except Refused as error:
+            answer = CallFailed("Refused", str(error), error.code)
+        except HabError as error:
+            answer = CallFailed("Refused", str(error), "bad-package")
+        except OSError as error:
+            answer = CallFailed("Refused", _host(error), "host")
+        except Exception as error:  # noqa: BLE001 - no content of a package ends the thread
+            _log.exception("cannot handle %r", envelope.message)
+            answer = CallFailed("Refused", f"{type(error).__name__}: {error}", "internal")
+        if answer is not None and envelope.ticket is not None:
+            self._world.answer(envelope, answer)
 
     def _question(self, envelope: Envelope) -> Message | None:
         match envelope.message:
-            case ResolvePackage(ident, install, config_from):
+            case InstallPackage(source, url):
+                self._installs.order(self._order(source=source, url=url), envelope)
+                return None
+            case ResolvePackage(ident, install, config_from, channel, url):
                 found = self._store.find(ident)
                 if found is None and install:
-                    self._installs.put(envelope)
+                    order = self._order(ident=ident, channel=channel, url=url)
+                    self._installs.order(order, envelope)
                     return None
                 if found is None:
                     raise self._not_found(ident)
@@ -129,21 +123,23 @@ class PackagesPort:
             case other:
                 raise Refused(f"{PORT} does not understand {type(other).__name__}")
 
-    def _install(self, envelope: Envelope) -> Message | None:
-        def say(text: str) -> None:
-            self._world.answer(envelope, Progress(text), more=True)
+    def _order(
+        self, *, ident: str = "", source: str = "", channel: str = "stable", url: str = ""
+    ) -> InstallOrder:
+        store = self._store
+        return InstallOrder(str(store.root), str(store.key_cache), ident, source, channel, url)
 
-        match envelope.message:
-            case InstallPackage(source):
-                done = self._store.install(Path(source), say)
-                return self._resolved(done.ident, "", new=done.new)
-            case ResolvePackage(ident, _, config_from):
-                cached = self._store.install_cached(ident, say)
-                if cached is None:
-                    raise self._not_found(ident)
-                return self._resolved(cached.ident, config_from, new=cached.new)
-            case other:
-                raise Refused(f"{PORT} does not understand {type(other).__name__}")
+    def _heard(self, envelope: Envelope, line: Line) -> None:
+        """Pass on what an install says; on one of its threads."""
+        match line:
+            case Told(text, done, total):
+                self._world.answer(envelope, Progress(text, done, total), more=True)
+            case NotDone(text, code):
+                self._answer(envelope, lambda: CallFailed("Refused", text, code))
+            case Done(ident, new):
+                message = envelope.message
+                asked = message.config_from if isinstance(message, ResolvePackage) else ""
+                self._answer(envelope, lambda: self._resolved(parse_ident(ident), asked, new=new))
 
     def _resolved(
         self, ident: PackageIdent, config_from: str, *, new: bool = False

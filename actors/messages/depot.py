@@ -51,23 +51,29 @@ class PackageInfo(msgspec.Struct, frozen=True, omit_defaults=True):
 class ResolvePackage(Message, frozen=True):
     """Asks `depot` for the newest installed package of an ident; `PackageResolved` or `CallFailed`.
 
-    `install`: where none is installed, install the newest of the artifact cache first, saying so in
-    `Progress` answers. `config_from` names a directory whose `default.toml`, `config` and `hooks`
-    stand in for the package's own.
+    `install`: where none is installed, install the newest of `channel` of the depot at `url` first
+    (empty: this machine's), else of the artifact cache, saying so in `Progress` answers.
+    `config_from` names a directory whose `default.toml`, `config` and `hooks` stand in for the
+    package's own.
     """
 
     ident: str
     install: bool = False
     config_from: str = ""
+    channel: str = "stable"
+    url: str = ""
 
 
 class InstallPackage(Message, frozen=True):
     """Asks `depot` to install a `.hart` file, or a directory in the installed layout.
 
-    Answered by `Progress` lines, then by `PackageResolved`, or `CallFailed`.
+    What a file depends on comes from its directory, the artifact cache, or the depot at `url`
+    (empty: this machine's). Answered by `Progress` lines, then by `PackageResolved`, or
+    `CallFailed`.
     """
 
     source: str
+    url: str = ""
 
 
 class PackageResolved(Message, frozen=True):

@@ -70,6 +70,7 @@ from actors.service.starting import (
     LAUNCHER,
     beside,
     check,
+    downloading,
     gates,
     not_started,
     own,
@@ -144,6 +145,8 @@ def _react(life: Life, message: Message, call: str, at: Moment) -> Decision:
         case TemplatesRead() if call == life.call and life.phase == "resolving":
             life, effects = read(life, message, at)
             return life, [Cancel("answer"), *effects]
+        case Progress(text) if call and call == life.call and life.phase == "resolving":
+            return downloading(life, text)
         case ServicePrepared() if call == life.call and life.phase == "preparing":
             life, effects = prepared(life, message, at)
             return life, [Cancel("answer"), *effects]

@@ -85,16 +85,26 @@ def check(life: Life, at: Moment) -> Decision:
 
 
 def resolve(life: Life, at: Moment) -> Decision:
-    """Look for the package: the release that ran if this start repeats one, else the newest."""
+    """Look for the package: the release that ran if this start repeats one, else the newest.
+
+    Where none is installed that the spec names, it is pulled from the spec's channel.
+    """
     spec, record = spec_of(life), life.record
     life = replace(life, phase="resolving", reason="", package=None, next_try_s=0.0)
     life = replace(life, templates=None, census=None, facts=None)  # they may be of long ago
     if spec.cmd:
         return gates(life, at)
-    ident = spec.ident
+    question = ResolvePackage(spec.ident, True, spec.config_from, spec.channel, spec.bldr_url)
     if record and record.package and reconcile(record.spec, spec) != "restart":
-        ident = record.package.ident
-    return ask(life, "depot", ResolvePackage(ident, config_from=spec.config_from), "package", at)
+        question = ResolvePackage(record.package.ident, config_from=spec.config_from)
+    return ask(life, "depot", question, "package", at)
+
+
+def downloading(life: Life, text: str) -> Decision:
+    """The package is on its way: say how it goes, and wait on."""
+    return replace(life, reason=text), [
+        After(ANSWER_S, AnswerOverdue(life.call), name="answer"),
+    ]
 
 
 def resolved(life: Life, answer: PackageResolved, at: Moment) -> Decision:

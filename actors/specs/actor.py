@@ -136,11 +136,15 @@ class SpecsActor(Actor):
 
     def _command(self, command: Command, ticket: Ticket) -> list[Effect]:
         if isinstance(command, LoadService) and command.install:
-            return self._ask(Pending(command, ticket, InstallPackage(command.install)))
+            return self._ask(
+                Pending(command, ticket, InstallPackage(command.install, command.spec.bldr_url))
+            )
         decision = decide(self._known.specs, command, self._org)
         if isinstance(decision, Write) and decision.check:
             spec = decision.spec
-            question = ResolvePackage(spec.ident, install=True, config_from=spec.config_from)
+            question = ResolvePackage(
+                spec.ident, True, spec.config_from, spec.channel, spec.bldr_url
+            )
             return self._ask(Pending(command, ticket, question))
         return self._follow(decision, command, ticket)
 
