@@ -15,12 +15,12 @@ from actors.messages.gossip import Claim
 
 News: TypeAlias = Claim | bytes | int  # a claim, a rumor's bytes, or the key of a big rumor
 
-FRAME_BYTES: Final = 1_200  # of news in one frame: below 1,400 with envelope and encryption
+FRAME_BYTES: Final = 1_120  # of news in one frame: below 1,400 with envelope and encryption
 BIG_BYTES: Final = 900  # a rumor beyond this is offered, and fetched once by each member
 FAN_OUT: Final = 3  # members told at each push
 PUSH_PERIODS: Final = 0.2  # pushes lie so far apart, in protocol periods
 MAX_QUEUE: Final = 4_096  # pieces of news; the oldest go first, sync brings them later
-_CLAIM_BYTES: Final = 56  # an id in hex, numbers, and framing
+_CLAIM_BYTES: Final = 60  # an id in hex, numbers, and framing
 
 
 class Parcel(NamedTuple):

@@ -92,7 +92,11 @@ class Facts:
             core.note_rumor(held.id)
 
     def forget_owner(self, member: MemberId) -> None:
-        """Drop what a forgotten member owned, except the facts of its groups."""
+        """Drop what a departed member owned, except the facts of its groups.
+
+        All do so when they hear of it: the last facts of the departed are taken by nobody then, so
+        whoever kept them would differ from the others as long as they are remembered.
+        """
         core = self._core
         for held in list(core.rumors.held.values()):
             if held.head.owner == member and held.head.kind not in LASTING:

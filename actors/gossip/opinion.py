@@ -42,6 +42,7 @@ class Opinions:
         self.suspicions: dict[MemberId, Suspicion] = {}
         self.newcomers: list[MemberId] = []  # to be probed, since the last look
         self.checks: list[MemberId] = []  # accused by others, since the last look
+        self.departed: list[MemberId] = []  # out for good, since the last look
         self.ended: SelfDeparted | None = None  # this member is out of the ring
         self.silent = False  # this member said goodbye: it refutes nothing any more
 
@@ -233,6 +234,7 @@ class Opinions:
         core = self._core
         member, health = new
         if health == "departed":
+            self.departed.append(member.id)
             core.agenda.at(core.now + _UNROUTE_PERIODS * core.period_s, "unroute", member.id)
             return
         old = before.member if before is not None else None

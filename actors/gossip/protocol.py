@@ -158,6 +158,10 @@ class Ring:
             newcomers, opinions.newcomers = opinions.newcomers, []
             for member in newcomers:
                 detector.welcome(member)
+        if opinions.departed:
+            departed, opinions.departed = opinions.departed, []
+            for member in departed:
+                self.facts.forget_owner(member)
         if opinions.checks:
             checks, opinions.checks = opinions.checks, []
             if self.phase == "member":

@@ -24,7 +24,7 @@ from actors.messages.runtime import (
     StateFileDamaged,
 )
 from actors.messages.simulation import MembersSeen, RumorsSeen
-from actors.simulation import service_checkers
+from actors.simulation import service_checkers, traffic_checkers
 from actors.simulation.eventlog import Logged
 from actors.simulation.plan import Plan, dissemination_s, reunion_s
 from actors.simulation.story import NEVER, Opinion, ProcessLife, Story, Trouble, read
@@ -442,7 +442,7 @@ def _alive(view: MembersSeen) -> set[str]:
     return {member for member, (health, _) in view.members.items() if health == "alive"}
 
 
-def _of_services(check: Callable[[Story, Plan], Verdicts]) -> Checker:
+def _of_story(check: Callable[[Story, Plan], Verdicts]) -> Checker:
     def checker(case: Case) -> Verdicts:
         return check(case.story, case.plan)
 
@@ -464,8 +464,11 @@ CHECKERS: Final[tuple[Checker, ...]] = (
     the_ring_heals,
     stores_become_equal,
     departed_means_departed,
-    _of_services(service_checkers.healthy_processes_survive),
-    _of_services(service_checkers.one_process_a_service),
-    _of_services(service_checkers.accepted_commands_hold),
-    _of_services(service_checkers.the_census_is_true),
+    _of_story(service_checkers.healthy_processes_survive),
+    _of_story(service_checkers.one_process_a_service),
+    _of_story(service_checkers.accepted_commands_hold),
+    _of_story(service_checkers.the_census_is_true),
+    _of_story(traffic_checkers.frames_stay_small),
+    _of_story(traffic_checkers.idle_rings_are_quiet),
+    _of_story(traffic_checkers.a_change_costs_little),
 )

@@ -95,6 +95,7 @@ class Fabric:
         self._cut: Counter[tuple[str, str]] = Counter()  # by how many faults
         self._qualities: dict[tuple[str, str], LinkQuality] = {}
         self.remembers = False  # frames, for replaying them
+        self.watch: Callable[[str, str, bytes], None] | None = None  # hears of each frame sent
         self._seen: dict[str, deque[bytes]] = {}  # by the address they were for
         self.names: dict[str, str] = {}  # host:port → address, as a name server would say
 
@@ -126,6 +127,8 @@ class Fabric:
         self.sent_bytes += len(frame)
         if self.remembers:
             self._seen.setdefault(address, deque(maxlen=REMEMBERED)).append(frame)
+        if self.watch is not None:
+            self.watch(source, address, frame)
         if link.cut:
             return False
         if link.held:

@@ -117,6 +117,7 @@ class Setup:
 
     The first `permanent` machines are permanent peers; each machine has the first `seeds` machines
     as seeds. They start in order, `stagger_s` apart.
+    `watched`: each frame is an event.
     """
 
     supervisors: int
@@ -128,6 +129,7 @@ class Setup:
     pace: Pace = field(default_factory=Pace)
     quartz: tuple[Quartz, ...] = ()
     services: tuple[Service, ...] = ()
+    watched: bool = False
 
 
 @dataclass(frozen=True, slots=True)

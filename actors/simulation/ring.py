@@ -7,12 +7,14 @@ from typing import Final
 
 from actors.messages.base import Message
 from actors.messages.envelope import Envelope
+from actors.messages.simulation import FrameCarried
 from actors.simulation.eventlog import RingLog
 from actors.simulation.fabric import Fabric, LinkQuality
 from actors.simulation.lanes import Pace
 from actors.simulation.machine import Machine, Quartz
 from actors.simulation.node import Root
 from actors.simulation.scheduler import SECOND, Scheduler, generator
+from actors.wire.codec import decode
 
 GOSSIP_PORT: Final = 9638
 
@@ -27,6 +29,7 @@ class Ring:
         quality: LinkQuality | None = None,
         pace: Pace | None = None,
         keyed: bool = False,
+        watched: bool = False,
     ) -> None:
         self.seed = seed
         self.scheduler = Scheduler(seed)
@@ -34,6 +37,8 @@ class Ring:
         self.fabric = Fabric(self.scheduler, generator(seed, "fabric"), quality or LinkQuality())
         self.pace = pace or Pace()
         self.keyed = keyed
+        if watched:
+            self.fabric.watch = self._carried
         self.machines: list[Machine] = []
 
     def add(self, root: Root, quartz: Quartz | None = None) -> Machine:
@@ -69,6 +74,15 @@ class Ring:
         self.run_until(lambda: bool(answers) and not answers[-1].more, within_s)
         return answers[-1].message if answers else None
 
+    # ── what is watched ──
+
+    def _carried(self, source: str, target: str, frame: bytes) -> None:
+        """Say what a frame carries: claims and rumors are bodies, an offer or a digest is none."""
+        message = decode(frame).envelope.message
+        bodies = len(getattr(message, "claims", ())) + len(getattr(message, "rumors", ()))
+        ends = _number(source), _number(target)
+        self.log.note(FrameCarried(*ends, type(message).__name__, len(frame), bodies))
+
     # ── what the machines report ──
 
     def actor_failed(self, error: BaseException, name: str) -> None:
@@ -76,3 +90,9 @@ class Ring:
         del name
         if isinstance(error, KeyboardInterrupt):
             self.scheduler.interrupted = error
+
+
+def _number(address: str) -> int:
+    """The machine at an address that `Ring.address` gave."""
+    high, middle, low = address.partition(":")[0].split(".")[1:]
+    return int(high) << 16 | int(middle) << 8 | int(low)

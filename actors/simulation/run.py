@@ -121,7 +121,13 @@ class Run:
     def __init__(self, seed: str, plan: Plan) -> None:
         setup = plan.setup
         self.plan = plan
-        self.ring = Ring(seed, quality=setup.quality, pace=setup.pace, keyed=setup.keyed)
+        self.ring = Ring(
+            seed,
+            quality=setup.quality,
+            pace=setup.pace,
+            keyed=setup.keyed,
+            watched=setup.watched,
+        )
         self.workload = Workload(self.ring)
         self.faults = Faults(self.ring, self.workload)
         self.observer = Observer(self.ring)

@@ -9,14 +9,19 @@
     loss = 0.05
     delay = "2ms"
 
+    [[service]]
+    name = "web"
+    machines = [0, 1]
+
     [[fault]]
     what = "partition"
     at = "10s"
     for = "20s"
     machines = [0, 1, 2, 3, 4]
 
-`machines` and `others` are numbers from 0; `others` left out means all the rest. Unknown keys are
-errors, with what would be known.
+`machines` and `others` are numbers from 0; `others` left out means all the rest. A service may end
+by itself (`runs`, with exit `code`) or be `deaf` to all signals but KILL. `watched = true` makes an
+event of each frame. Unknown keys are errors, with what would be known.
 """
 
 from __future__ import annotations
@@ -30,12 +35,15 @@ from typing import Any, Final
 
 from actors.errors import UsageError
 from actors.simulation.fabric import LinkQuality
-from actors.simulation.plan import KINDS, Fault, Plan, Setup
+from actors.simulation.plan import KINDS, Fault, Plan, Service, Setup
+from actors.simulation.processes import Behaviour
 from actors.simulation.scheduler import SECOND
 
+_NAME: Final = re.compile(r"[A-Za-z0-9][\w-]{0,63}")
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h)?\s*")
-_TOP: Final = ("name", "supervisors", "permanent", "seeds", "stagger", "keyed", "for")
+_TOP: Final = ("name", "supervisors", "permanent", "seeds", "stagger", "keyed", "watched", "for")
+_SERVICE: Final = ("name", "machines", "runs", "code", "deaf")
 _FAULT: Final = tuple(item.name.removesuffix("_s") for item in fields(Fault))
 _NETWORK: Final = ("delay", "spread", "tail", "tail_delay", "loss", "duplicate", "reorder")
 
@@ -59,7 +67,7 @@ def read_scenario(text: str, supervisors: int | None, faults_s: float | None) ->
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"the scenario is no TOML: {error}") from error
-    _known("the scenario", document, (*_TOP, "network", "fault"))
+    _known("the scenario", document, (*_TOP, "network", "service", "fault"))
     count = supervisors or _integer(document, "supervisors", 5, least=1)
     setup = Setup(
         supervisors=count,
@@ -68,11 +76,10 @@ def read_scenario(text: str, supervisors: int | None, faults_s: float | None) ->
         stagger_s=seconds(document.get("stagger", 0), "stagger"),
         keyed=bool(document.get("keyed", False)),
         quality=_quality(document.get("network", {})),
+        services=tuple(_service(*entry, count) for entry in _tables(document, "service")),
+        watched=bool(document.get("watched", False)),
     )
-    entries = document.get("fault", [])
-    if not isinstance(entries, list):
-        raise UsageError("faults are written as [[fault]], one table each")
-    faults = [_fault(entry, number, count) for number, entry in enumerate(entries, 1)]
+    faults = [_fault(*entry, count) for entry in _tables(document, "fault")]
     end_s = max((fault.at_s + fault.for_s for fault in faults), default=0.0)
     length_s = faults_s if faults_s is not None else seconds(document.get("for", end_s), "for")
     ordered = tuple(sorted(faults, key=lambda fault: fault.at_s))
@@ -93,26 +100,47 @@ def _quality(table: Any) -> LinkQuality:
     return LinkQuality(**given)
 
 
-def _fault(entry: Any, number: int, supervisors: int) -> Fault:
-    where = f"fault {number}"
-    if not isinstance(entry, dict):
-        raise UsageError(f"{where}: faults are written as [[fault]], one table each")
+def _tables(document: dict[str, Any], name: str) -> list[tuple[str, dict[str, Any]]]:
+    """The tables [[name]], each with what it is called in errors."""
+    entries = document.get(name, [])
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise UsageError(f"{name}s are written as [[{name}]], one table each")
+    return [(f"{name} {number}", entry) for number, entry in enumerate(entries, 1)]
+
+
+def _service(where: str, entry: dict[str, Any], supervisors: int) -> Service:
+    _known(where, entry, _SERVICE)
+    name = entry.get("name")
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise UsageError(f"{where}: name = {name!r}: letters, digits, - and _ are wanted")
+    behaviour = Behaviour(deaf=bool(entry.get("deaf", False)))
+    if "runs" in entry:
+        code = _integer(entry, "code", 0, least=0)
+        behaviour = replace(behaviour, runs_s=seconds(entry["runs"], f"{where}: runs"), code=code)
+    return Service(name, _struck(entry, where, supervisors), behaviour)
+
+
+def _fault(where: str, entry: dict[str, Any], supervisors: int) -> Fault:
     _known(where, entry, _FAULT)
     what = entry.get("what")
     if what not in KINDS:
         raise UsageError(f"{where}: what = {what!r} is not known{_instead(what, KINDS)}")
     fault = Fault(what, seconds(entry.get("at", 0), f"{where}: at"))
-    fault = replace(
+    return replace(
         fault,
         for_s=seconds(entry.get("for", 0), f"{where}: for"),
-        machines=_machines(entry, "machines", where, supervisors),
+        machines=_struck(entry, where, supervisors),
         others=_machines(entry, "others", where, supervisors),
         amount=float(entry.get("amount", 0.0)),
         detail=str(entry.get("detail", "")),
     )
-    if not fault.machines:
+
+
+def _struck(entry: dict[str, Any], where: str, supervisors: int) -> tuple[int, ...]:
+    machines = _machines(entry, "machines", where, supervisors)
+    if not machines:
         raise UsageError(f"{where}: machines = [numbers from 0] is missing")
-    return fault
+    return machines
 
 
 def _machines(entry: dict[str, Any], key: str, where: str, supervisors: int) -> tuple[int, ...]:

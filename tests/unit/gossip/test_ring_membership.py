@@ -45,7 +45,9 @@ def test_a_killed_member_is_suspect_soon_and_confirmed_everywhere(
     suspected = world.run(
         60, lambda: any(node.sees(victim.member) == "suspect" for node in world.up())
     )
-    assert suspected <= (3 if size > 3 else 5)  # in a ring of three its turn comes each other time
+    # Dead in silence: that its turn comes to nobody for t periods has the odds e^-t. Where a
+    # connection closes it is probed at once (the next test). In a ring of three turns are rarer.
+    assert suspected <= (4 if size > 3 else 5)
     took = suspected + world.run(60, lambda: world.all_see(victim.member, "confirmed"))
     assert took <= death(size)
     when = sorted(at for at, _, _ in world.confirmations())

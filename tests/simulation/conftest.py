@@ -1,0 +1,64 @@
+"""The simulation as a test suite: what judges which invariant, and which seeds run where.
+
+Invariants are those of the ring, 1 to 25, worded as DESIGN §6 has them: a suspicion is as long as
+Lifeguard's floor says; frames instead of datagrams; a dead permanent peer is probed once in
+5 × (dead members) periods; a stop takes a member out of probing and binds, only `depart` makes it
+Departed. `C` is a checker of `actors/simulation` (it judges every run), `S` a scenario beside this
+file, the rest are tests by name.
+
+ 1  C the_ring_forms; S crowd (200); test_a_newcomer_with_one_seed_is_known_everywhere_...
+ 2  C the_dead_are_noticed; S dead-and-gone; test_a_killed_member_is_suspect_soon_...,
+    test_a_closed_connection_is_a_reason_to_probe_at_once_and_no_verdict
+ 3  test_every_member_probes_every_other_within_two_rounds
+ 4  C the_innocent_are_not_confirmed; S one-link; test_a_cut_between_two_members_kills_neither
+ 5  C the_living_refute; test_an_accused_member_that_lives_is_alive_everywhere_again
+ 6  tests/property/test_gossip_merge.py: test_any_order_duplication_or_split_gives_the_same_table
+ 7  C incarnations_never_decrease; test_power_cuts.py (each write of a life);
+    test_the_incarnation_never_decreases_whatever_write_was_cut;
+    tests/integration/test_store_power_cut.py (each system call of a write)
+ 8  test_dead_permanent_peers_share_one_period_in_five;
+    test_a_departed_member_ends_and_hears_nothing_more
+ 9  C the_ring_heals; S halves; test_a_healed_partition_is_one_ring_again[permanent]
+10  C the_ring_heals; S halves-without-permanent-peers; test_a_healed_partition_is_one_ring_again
+11  C departed_means_departed; S depart; test_a_departed_member_ends_and_hears_nothing_more
+12  C the_dead_are_noticed, the_census_is_true;
+    test_a_goodbye_takes_a_member_out_of_probing_and_not_out_of_the_ring
+13  C the_innocent_are_not_confirmed; S short-pauses;
+    test_nobody_dies_of_a_pause_shorter_than_the_shortest_suspicion
+14  C stores_become_equal; test_different_stores_are_equal_soon_although_every_push_was_lost
+15  C stores_become_equal; S black-hole; test_a_black_holed_member_has_everything_it_missed_...
+16  C idle_rings_are_quiet; S idle; test_an_idle_ring_is_constant_and_small_traffic
+17  C a_change_costs_little; S changes at 5, 10, 20, 40; test_one_change_reaches_all_soon_and_...
+18  C frames_stay_small; S crowd (200); test_no_pushed_frame_is_larger_than_a_packet
+19  C no_actor_fails; S replayed; tests/wire/test_hostile_bytes.py, test_hostile_tree.py;
+    tests/integration/network/test_network_hostile.py
+20  C the_census_is_true; S commands
+21  test_old_data.py; test_a_withdrawn_rumor_is_forgotten_and_old_data_does_not_revive_it
+22  C no_actor_fails, supervisors_are_back; test_power_cuts.py;
+    test_a_damaged_file_prevents_no_start
+23  test_seeds_that_come_up_late_or_cannot_be_resolved_are_joined_all_the_same,
+    test_a_member_that_is_its_own_only_seed_is_fine_and_settled
+24  C the_ring_heals; S takeover; test_who_takes_over_a_dead_members_address_is_somebody_else,
+    test_a_reused_address_pulls_nobody_into_a_strangers_ring
+25  S replayed; keys are not simulated: tests/integration/network/test_network_keys.py,
+    test_a_recorded_frame_replayed_later_is_only_an_old_claim,
+    tests/integration/ring/test_ring_keys.py (rotation, no member suspect)
+
+Beside them: event ids without gaps and causes that come first (`event_ids_have_no_gap`,
+`causes_come_first`), actors and supervisors that come back (`dead_actors_are_back`,
+`supervisors_are_back`), services (`healthy_processes_survive`, `one_process_a_service`,
+`accepted_commands_hold`), and no census of a half-filled store (test_whole_census.py).
+
+In CI (test_seeds.py): the seeds of `seeds.CI`, those of `seeds.FAILED`, and every scenario. By hand,
+before a release, with what is expected of the ring sizes:
+
+    scripts/sim --seeds 200 --supervisors 3 --for 120s
+    scripts/sim --seeds 200 --supervisors 10 --for 120s
+    scripts/sim --seeds 200 --supervisors 50 --for 120s
+    scripts/sim --seeds 10 --supervisors 200 --for 60s
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
