@@ -2,9 +2,9 @@
 
 Invariants are those of the ring, 1 to 25, worded as DESIGN §6 has them: a suspicion is as long as
 Lifeguard's floor says; frames instead of datagrams; a dead permanent peer is probed once in
-5 × (dead members) periods; a stop takes a member out of probing and binds, only `depart` makes it
-Departed. `C` is a checker of `actors/simulation` (it judges every run), `S` a scenario beside this
-file, the rest are tests by name.
+five periods for each dead one; a stop takes a member out of probing and binds, only `depart` makes
+it Departed. `C` is a checker of `actors/simulation` (it judges every run), `S` a scenario beside
+this file, the rest are tests by name.
 
  1  C the_ring_forms; S crowd (200); test_a_newcomer_with_one_seed_is_known_everywhere_...
  2  C the_dead_are_noticed; S dead-and-gone; test_a_killed_member_is_suspect_soon_...,
@@ -49,8 +49,8 @@ Beside them: event ids without gaps and causes that come first (`event_ids_have_
 `supervisors_are_back`), services (`healthy_processes_survive`, `one_process_a_service`,
 `accepted_commands_hold`), and no census of a half-filled store (test_whole_census.py).
 
-In CI (test_seeds.py): the seeds of `seeds.CI`, those of `seeds.FAILED`, and every scenario. By hand,
-before a release, with what is expected of the ring sizes:
+In CI (test_seeds.py): `seeds.CI`, `seeds.FAILED` and every scenario; some 40 s of one core. By
+hand, before a release:
 
     scripts/sim --seeds 200 --supervisors 3 --for 120s
     scripts/sim --seeds 200 --supervisors 10 --for 120s

@@ -61,7 +61,7 @@ def test_a_seed_is_one_execution_under_any_hash_seed() -> None:
     program = "from cli.main import main; main()"
     said = set()
     for hash_seed in ("1", "2"):
-        done = subprocess.run(  # noqa: S603 - our own program
+        done = subprocess.run(
             [sys.executable, "-c", program, *words],
             env={**os.environ, "PYTHONHASHSEED": hash_seed},
             capture_output=True,
