@@ -16,6 +16,7 @@ from cli.problem import Failure
 from cli.settings import state_layout
 
 if TYPE_CHECKING:
+    from actors.adapters.install_hooks import InstallHooks
     from actors.adapters.package_store import Installed, PackageStore
     from actors.depot.ident import PackageIdent
 
@@ -67,6 +68,7 @@ def pkg() -> None:
     help="That directory.  [default: bin below the root; env: HAB_BINLINK_DIR]",
 )
 @click.option("-f", "--force", is_flag=True, help="Replace links to something else.")
+@click.option("--ignore-install-hook", is_flag=True, help="Run no install hooks.")
 @cache_option
 @json_option
 def install(
@@ -75,6 +77,7 @@ def install(
     binlink: bool,
     binlink_dir: str | None,
     force: bool,
+    ignore_install_hook: bool,
     cache_key_path: str | None,
     as_json: bool,
 ) -> None:
@@ -85,7 +88,11 @@ def install(
     IDENT, TARGET, default.toml, hooks. What is installed already is left as it is.
     """
     store = package_store(cache_key_path)
-    found = [_install(store, source) for source in sources]
+    found = []
+    for source in sources:
+        found.append(_install(store, source))
+        if not ignore_install_hook:
+            install_hooks(store).installed(found[-1].ident)
     if binlink:
         from actors.adapters.binlinks import link_programs
 
@@ -160,6 +167,14 @@ def _install(store: PackageStore, source: str) -> Installed:
             "`hab pkg build` makes one from a plan; `hab pkg install FILE.hart` takes a file.",
         )
     return found
+
+
+def install_hooks(store: PackageStore) -> InstallHooks:
+    """Return what runs the install and uninstall hooks of packages."""
+    from actors.adapters.install_hooks import InstallHooks
+
+    services = state_layout(None, os.environ).services
+    return InstallHooks(store, services, os.environ, say)
 
 
 def installed_package(store: PackageStore, ident: str) -> PackageIdent:

@@ -6,7 +6,7 @@ import click
 
 from cli.client import json_option
 from cli.output import emit_json, say
-from cli.pkg import package_store
+from cli.pkg import install_hooks, package_store
 from cli.problem import Failure
 
 
@@ -21,6 +21,7 @@ from cli.problem import Failure
 )
 @click.option("--exclude", multiple=True, metavar="IDENT", help="Leave this one; repeat for more.")
 @click.option("--no-deps", is_flag=True, help="Leave what only it needed.")
+@click.option("--ignore-uninstall-hook", is_flag=True, help="Run no uninstall hooks.")
 @json_option
 def uninstall(
     ident: str,
@@ -29,6 +30,7 @@ def uninstall(
     keep_latest: int | None,
     exclude: tuple[str, ...],
     no_deps: bool,
+    ignore_uninstall_hook: bool,
     as_json: bool,
 ) -> None:
     """Uninstall a package, and what nothing else needs of what it needed.
@@ -42,7 +44,8 @@ def uninstall(
     for kept in plan.kept:
         say(f"Skipping {kept.ident}: {kept.reason}")
     if not dryrun:
-        remove(store, plan.gone, say)
+        before = None if ignore_uninstall_hook else install_hooks(store).uninstalling
+        remove(store, plan.gone, say, before)
     if as_json:
         emit_json(
             "pkg.uninstall/1",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from actors.adapters.package_store import PackageStore, Say
 from actors.adapters.staging import staged
@@ -56,10 +56,20 @@ def removal(
     )
 
 
-def remove(store: PackageStore, idents: Collection[PackageIdent], say: Say) -> None:
-    """Take packages away, in the order given. One that is gone already is no error."""
+def remove(
+    store: PackageStore,
+    idents: Collection[PackageIdent],
+    say: Say,
+    before: Callable[[PackageIdent], None] | None = None,
+) -> None:
+    """Take packages away, in the order given. One that is gone already is no error.
+
+    `before` is called for each before it goes, and stops all by raising.
+    """
     for ident in idents:
         place = store.path(ident)
+        if before is not None and place.is_dir():
+            before(ident)
         with staged(place.parent, ident.release) as outer:
             try:
                 place.rename(outer / ident.release)  # from here on it is no package

@@ -79,19 +79,8 @@ class ServiceDirectories:
 
     def prepare(self, service: str, files: ServiceFiles, owner: Owner) -> Prepared:
         """Make the directory, and put the files in place."""
-        check_name(service)
-        self._make_root()
         changed: list[str] = []
-        with (
-            _opened(self._svc_dir) as top,
-            _directory(top, service, 0o755, Owner()) as home,
-            contextlib.ExitStack() as stack,
-        ):
-            own = {n: stack.enter_context(_directory(home, n, m, Owner())) for n, m in OWN}
-            users = {
-                n: stack.enter_context(_directory(home, n, USERS_MODE, owner, only_new=True))
-                for n in USERS
-            }
+        with self._made(service, owner) as (home, own, users):
             changed += _put_hooks(files.hooks, own["hooks"], home)
             changed += _put_config(files.config, users["config"], owner)
             for name, data in sorted(files.files.items()):
@@ -100,6 +89,17 @@ class ServiceDirectories:
                 if _put(users["files"], name, data, UPLOADED_MODE, owner):
                     changed.append(f"files/{name}")
         return Prepared(str(self._svc_dir / service), tuple(sorted(files.hooks)), tuple(changed))
+
+    def prepare_install(self, service: str, files: ServiceFiles, owner: Owner) -> str:
+        """Make the directory and put `config_install` and the hooks of an install in place.
+
+        The hooks of a service that may run with it are left alone. Returns the directory's path.
+        """
+        with self._made(service, owner) as (_, own, users):
+            _put_config(files.config, users["config_install"], owner)
+            for name, data in sorted(files.hooks.items()):
+                _put(own["hooks"], name, data, HOOK_MODE, Owner())
+        return str(self._svc_dir / service)
 
     def write_pid(self, service: str, pid: int | None) -> None:
         """Write the PID file, or remove it; a service without a directory has none."""
@@ -112,6 +112,25 @@ class ServiceDirectories:
                 os.unlink("PID", dir_fd=home)
             else:
                 _put(home, "PID", f"{pid}\n".encode(), PID_MODE, Owner())
+
+    @contextlib.contextmanager
+    def _made(
+        self, service: str, owner: Owner
+    ) -> Iterator[tuple[int, Mapping[str, int], Mapping[str, int]]]:
+        """A service's directory and those in it, open: itself, our own, the user's."""
+        check_name(service)
+        self._make_root()
+        with (
+            _opened(self._svc_dir) as top,
+            _directory(top, service, 0o755, Owner()) as home,
+            contextlib.ExitStack() as stack,
+        ):
+            own = {n: stack.enter_context(_directory(home, n, m, Owner())) for n, m in OWN}
+            users = {
+                n: stack.enter_context(_directory(home, n, USERS_MODE, owner, only_new=True))
+                for n in USERS
+            }
+            yield home, own, users
 
     def _make_root(self) -> None:
         """The way down to the services must be open to their users, under any umask."""
@@ -133,13 +152,13 @@ def read_templates(source: Path) -> tuple[dict[str, bytes], dict[str, bytes], by
         hooks[name] = _content(path if path.is_file() else source / name)
     defaults = source / "default.toml"
     return (
-        _config_files(source / "config"),
+        config_files(source / "config"),
         hooks,
         _content(defaults) if defaults.is_file() else b"",
     )
 
 
-def _config_files(source: Path) -> dict[str, bytes]:
+def config_files(source: Path) -> dict[str, bytes]:
     """Every file below `config/` that lies there itself: a link must not lead elsewhere."""
     found: dict[str, bytes] = {}
     for directory, names, files in os.walk(source):

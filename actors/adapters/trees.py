@@ -8,11 +8,14 @@ import os
 import shutil
 import stat
 from pathlib import Path
+from typing import Final
 
 from actors.adapters.unpacking import tdeps_of
 from actors.depot.ident import PackageIdent
 from actors.depot.tree import link_stays
 from actors.errors import Refused
+
+HOOK_STATUS: Final = "INSTALL_HOOK_STATUS"
 
 
 def copy_tree(source: Path, into: Path, ident: PackageIdent) -> None:
@@ -41,13 +44,18 @@ def copy_tree(source: Path, into: Path, ident: PackageIdent) -> None:
 
 
 def digest_tree(root: Path) -> str:
-    """A digest over names, kinds, links and contents of a tree (not over times and owners)."""
+    """A digest over names, kinds, links and contents of a tree (not over times and owners).
+
+    Nor over how an install hook ended: that is written into a package after it was installed.
+    """
     found = hashlib.blake2b(digest_size=32)
     for directory, names, files in os.walk(root):
         names.sort()
         here = Path(directory)
         for name in sorted([*names, *files]):
             path = here / name
+            if path == root / HOOK_STATUS:
+                continue
             found.update(repr(str(path.relative_to(root))).encode())
             if path.is_symlink():
                 found.update(b"@" + os.fsencode(path.readlink()))
