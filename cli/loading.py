@@ -231,7 +231,7 @@ def _field(key: str, value: Any) -> Any:
         case "bind":
             return tuple(bind for bind in value if bind)
         case "cmd":
-            return _words(value)
+            return command_words(value)
         case "cwd" | "config_from":
             path = Path(value).absolute()
             if not path.is_dir():
@@ -241,7 +241,8 @@ def _field(key: str, value: Any) -> Any:
             return value
 
 
-def _words(command: str) -> tuple[str, ...]:
+def command_words(command: str) -> tuple[str, ...]:
+    """Split a plain command as a shell would. Raises UsageError."""
     try:
         words = tuple(shlex.split(command))
     except ValueError as error:

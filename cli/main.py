@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "actor": ("cli.actor:actor", "List, inspect, trace and kill actors."),
     "events": ("cli.events:events", "What happened, on this supervisor or on the whole ring."),
     "pkg": ("cli.pkg:pkg", "Build, install and look into packages."),
+    "plan": ("cli.plan:plan", "Write a plan to start a package from."),
     "origin": ("cli.keys:origin", "Generate, import and export the keys that sign packages."),
     "user": ("cli.keys:user", "Generate, import and export users' encryption keys."),
     "depot": ("cli.depot:depot", "Serve packages to other machines."),

@@ -27,6 +27,7 @@ from actors.depot.ident import PackageIdent, parse_ident
 from actors.errors import Refused
 from actors.messages.depot import PackageInfo
 from actors.messages.service import ServiceSpec
+from actors.node.layout import StateLayout
 from actors.service.configuration import Layers, environment_name, read_environment, read_toml
 from actors.service.context import install_context, values_of
 from actors.service.environment import service_environment
@@ -148,7 +149,7 @@ class InstallHooks:
     def _configuration(self, ident: PackageIdent) -> dict[str, object]:
         variable = environment_name(ident.name)
         text = self._environ.get(variable, "")
-        user = self._store.root / "user" / ident.name / "config" / "user.toml"
+        user = StateLayout(self._store.root).user_config(ident.name)
         return Layers(
             read_toml(
                 read_metafile(self._store.path(ident) / "default.toml") or b"", "default.toml"
