@@ -18,10 +18,9 @@ from typing import Literal, TypeAlias
 import click
 
 from actors import __version__
-from actors.errors import HabError, Refused
+from actors.errors import HabError
 from actors.messages.control import QuerySupervisor, SupervisorInfo
 from actors.node.options import StateLayout, SupervisorOptions
-from actors.specs.spec_file import SUFFIX, parse
 from cli.client import Session, json_option, override_name_option
 from cli.output import emit_json
 from cli.problem import Failure
@@ -87,7 +86,6 @@ def examine(place: Place) -> Iterator[Finding]:
     yield from _habitat(layout)
     yield from _configuration(layout)
     yield from _secret(layout)
-    yield from _specs(layout)
     launcher = lock_holder(layout)
     if launcher is not None:
         yield from _supervisor(place, launcher)
@@ -218,24 +216,6 @@ def _secret(layout: StateLayout) -> Iterable[Finding]:
         )
     else:
         yield Finding("ok", "secret", f"{layout.secret} is its owner's alone")
-
-
-def _specs(layout: StateLayout) -> Iterable[Finding]:
-    """Whether every spec file is one that can be used: a supervisor passes over the others."""
-    try:
-        files = [(path, path.read_bytes()) for path in sorted(layout.specs.glob(f"*{SUFFIX}"))]
-    except OSError as error:
-        yield Finding(
-            "warning", "specs", f"{error.filename}: {error.strerror}", "Look as their owner."
-        )
-        return
-    for path, data in files:
-        try:
-            parse(path.name, data)
-        except Refused as refused:
-            yield Finding(
-                "problem", "spec", f"{path} is not used: {refused}", "Correct it, or remove it."
-            )
 
 
 def _supervisor(place: Place, launcher: int) -> Iterable[Finding]:

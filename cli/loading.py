@@ -13,7 +13,6 @@ import click
 from actors.errors import UsageError
 from actors.messages.service import LoadService, ServiceSpec
 from actors.specs.spec_file import problem
-from cli.completion import loaded_services
 from cli.output import say
 from cli.values import Bind, Name, WholeSeconds
 
@@ -262,7 +261,7 @@ def _check_command(subject: str | None, given: dict[str, Any], *, local: bool) -
 
 
 subject_argument = click.argument("subject", required=False, metavar="[IDENT|FILE.hart]")
-service_argument = click.argument("service", metavar="SERVICE", shell_complete=loaded_services)
+service_argument = click.argument("service", metavar="SERVICE")
 force_option = click.option(
     "-f",
     "--force",

@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "ring": ("cli.ring:ring", "Members of the ring, and its keys."),
     "actor": ("cli.actor:actor", "List, inspect, trace and kill actors."),
     "events": ("cli.events:events", "What happened, on this supervisor or on the whole ring."),
+    "why": ("cli.why:why_command", "Why a service, an actor or a member is as it is."),
     "pkg": ("cli.pkg:pkg", "Build, install and look into packages."),
     "plan": ("cli.plan:plan", "Write a plan to start a package from."),
     "origin": ("cli.keys:origin", "Generate, import and export the keys that sign packages."),

@@ -54,7 +54,7 @@ def settled_options(
 
 
 def supervisor_options(
-    layout: StateLayout, resolved: Resolved, ring: str = ""
+    layout: StateLayout, resolved: Resolved, ring: str = "", initial_service: str = ""
 ) -> SupervisorOptions:
     """Make what the supervisor process is told; `ring` is the name of the key it is to use."""
     gossip = resolved.text("listen_gossip")
@@ -89,6 +89,7 @@ def supervisor_options(
         backoff_min_s=resolved.number("service_min_backoff_period"),
         backoff_max_s=resolved.number("service_max_backoff_period"),
         backoff_cooldown_s=resolved.number("service_restart_cooldown_period"),
+        initial_service=initial_service,
     )
 
 
@@ -100,11 +101,12 @@ def supervise(
     check_not_habitat(layout)
     check_ports(layout, supervisor_options(layout, resolved))
     ring = prepare_ring_key(layout, resolved)
+    service = ""
     if wanted is not None:
         from cli.offline import write_for_start
 
-        write_for_start(layout, wanted)
-    options = supervisor_options(layout, resolved, ring)
+        service = write_for_start(layout, wanted)
+    options = supervisor_options(layout, resolved, ring, service)
     for warning in warnings(options):
         say(f"warning: {warning}")
     launch(options)

@@ -128,7 +128,8 @@ def restart(*, asked: Session, no_wait: bool, timeout: float) -> None:
     """Restart the supervisor process; its services go on under the same pids."""
     before = asked.ask(QuerySupervisor(), SupervisorInfo)
     say(f"Restarting supervisor {before.member_id[:8]} ({asked.place.endpoint})")
-    click.echo("Restart recorded." + _end(asked, "restart"))
+    _end(asked, "restart")
+    click.echo("Restart recorded.")
     if no_wait:
         return
     deadline = time.monotonic() + timeout
@@ -166,7 +167,8 @@ def term(*, asked: Session, no_wait: bool, timeout: float) -> None:
     to do, and that is success.
     """
     if not asked.place.local:
-        click.echo("Termination recorded." + _end(asked, "terminate"))
+        _end(asked, "terminate")
+        click.echo("Termination recorded.")
         return
     layout = asked.place.layout
     pid = lock_holder(layout)
@@ -190,17 +192,12 @@ def term(*, asked: Session, no_wait: bool, timeout: float) -> None:
     click.echo(f"Launcher {pid} was told to end" if no_wait else f"Launcher {pid} has ended")
 
 
-def _end(asked: Session, how: Any) -> str:
-    """Tell a supervisor to end, and return the event of that in brackets.
-
-    A connection that breaks then is an answer too.
-    """
+def _end(asked: Session, how: Any) -> None:
+    """Tell a supervisor to end; a connection that breaks then is the expected answer."""
     try:
-        done = asked.ask(StopSupervisor(how), Ok)
+        asked.ask(StopSupervisor(how), Ok)
     except OutcomeUnknown:
         say("The connection ended with the supervisor.")
-        return ""
-    return f" (event {done.event_id})" if done.event_id else ""
 
 
 @click.command()

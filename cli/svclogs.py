@@ -15,7 +15,6 @@ import click
 
 from actors.node.layout import StateLayout
 from cli.client import override_name_option
-from cli.completion import loaded_services
 from cli.problem import Failure
 from cli.settings import state_layout
 from cli.values import check_service
@@ -27,7 +26,7 @@ Copy: TypeAlias = tuple[int, int]  # a copy's inode and time
 
 
 @click.command()
-@click.argument("service", shell_complete=loaded_services)
+@click.argument("service")
 @click.option("-f", "--follow", is_flag=True, help="Go on with what is written from now on.")
 @click.option(
     "-n",

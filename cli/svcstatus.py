@@ -6,7 +6,6 @@ import click
 
 from actors.messages.service import QueryServices, Services, ServiceStatus
 from cli.client import Session, asks, json_option
-from cli.completion import loaded_services
 from cli.output import emit_json, say, table
 from cli.problem import Failure
 from cli.values import check_service
@@ -16,7 +15,7 @@ WIDE = ("restarts", "health", "strategy", "next-try", "last-exit", "reason")
 
 
 @click.command()
-@click.argument("service", required=False, shell_complete=loaded_services)
+@click.argument("service", required=False)
 @click.option("--wide", "-w", is_flag=True, help="Further columns behind the usual seven.")
 @asks
 @json_option

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 
 import click
 import pytest
-from click.shell_completion import get_completion_class
 from click.testing import Result
 
 from cli.main import COMMANDS
@@ -193,29 +192,3 @@ def test_a_read_verb_loads_neither_rich_nor_the_server_side() -> None:
     assert not loaded & (HEAVY - {"zmq", "msgpack", "asyncio"})
     assert "actors.adapters.control_server" not in loaded
     assert "actors.runtime" not in loaded
-
-
-@pytest.mark.parametrize(
-    ("words", "found"),
-    [
-        ("hab svc stop re", ["redis"]),
-        ("hab svc status ", ["nginx", "redis"]),
-        ("hab svc logs --override-name two w", ["web"]),
-        ("hab svc load --topology l", ["leader"]),
-        ("hab svc lo", ["load", "logs"]),
-        ("hab sup run --perm", ["--permanent-peer"]),
-    ],
-)
-def test_verbs_options_and_loaded_services_are_completed(
-    hab: Hab, monkeypatch: pytest.MonkeyPatch, words: str, found: list[str]
-) -> None:
-    for name in ("core/redis", "core/nginx"):
-        assert hab("svc", "load", name).exit_code == 0
-    assert hab("svc", "load", "core/web", "--override-name", "two").exit_code == 0
-    typed = words.split(" ")
-    completion = get_completion_class("bash")
-    assert completion is not None
-    monkeypatch.setenv("COMP_WORDS", words)
-    monkeypatch.setenv("COMP_CWORD", str(len(typed) - 1))
-    said = completion(root, {}, "hab", "_HAB_COMPLETE").complete()
-    assert [line.partition(",")[2] for line in said.splitlines()] == found

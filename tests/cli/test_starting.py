@@ -47,7 +47,7 @@ def test_options_are_settled_to_what_the_supervisor_is_told(layout: StateLayout)
         "json_logging": True,
         "verbose": True,
     }
-    options = starting.supervisor_options(layout, resolve(given, {}, []), "acme-ring")
+    options = starting.supervisor_options(layout, resolve(given, {}, []), "acme-ring", "redis")
     assert options.root == str(layout.root)
     assert (options.listen_gossip, options.listen_http) == ("127.0.0.1:1", "127.0.0.1:2")
     assert options.listen_ctl == "127.0.0.1:9632"
@@ -58,7 +58,7 @@ def test_options_are_settled_to_what_the_supervisor_is_told(layout: StateLayout)
     assert (options.log_size_bytes, options.log_files) == (2**20, 2)
     assert (options.backoff_min_s, options.backoff_max_s) == (0.5, 120.0)
     assert options.backoff_cooldown_s == 300.0
-    assert (options.json_logging, options.verbose) == (True, True)
+    assert (options.json_logging, options.verbose, options.initial_service) == (True, True, "redis")
     assert options.hostname == socket.gethostname()
 
 
@@ -259,19 +259,6 @@ def test_doctor_finds_what_stands_in_the_way(hab: Hab, layout: StateLayout) -> N
     assert findings["configuration"]["verdict"] == "problem"
     assert "listen_gossip" in findings["configuration"]["text"]
     assert findings["root"]["verdict"] == "ok"
-
-
-def test_doctor_finds_spec_files_that_no_supervisor_would_use(
-    hab: Hab, layout: StateLayout
-) -> None:
-    assert hab("svc", "load", "core/redis").exit_code == 0
-    (layout.specs / "web.spec").write_text("cmd = [")
-    (layout.specs / "nginx.spec").write_text('ident = "core/redis"')
-    said = hab("doctor", "--json")
-    assert said.exit_code == 1
-    found = [f for f in json.loads(said.stdout)["findings"] if f["topic"] == "spec"]
-    assert [f["verdict"] for f in found] == ["problem", "problem"]
-    assert "its name must be redis.spec" in found[0]["text"]
 
 
 def test_doctor_says_which_port_is_taken(hab: Hab, layout: StateLayout) -> None:
