@@ -49,6 +49,10 @@ class SupervisorOptions:
     Times in seconds. A service that ends is started again after `backoff_min_s` growing to
     `backoff_max_s`, from the beginning once it was up for `backoff_cooldown_s`. Its log files are
     rotated at `log_size_bytes`, `log_files` old ones kept.
+
+    `initial_service` is the service named on the command line of `hab sup run`; its spec is
+    already in place when the supervisor starts, so a later start of this same process does not
+    load it again.
     """
 
     root: str
@@ -75,6 +79,7 @@ class SupervisorOptions:
     backoff_min_s: float = 1.0
     backoff_max_s: float = 60.0
     backoff_cooldown_s: float = 60.0
+    initial_service: str = ""
 
     @property
     def layout(self) -> StateLayout:

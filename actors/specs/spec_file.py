@@ -43,7 +43,7 @@ def problem(spec: ServiceSpec) -> str:
         )
     for what, text in (("name", spec.service), ("group", spec.group)):
         if not _NAME.fullmatch(text):
-            return f"{what} {text!r} may hold letters, digits, `_` and `-` only, at most 100"
+            return f"{what} {text!r} may hold letters, digits, `_` and `-` only"
     if spec.org and not _ORG.fullmatch(spec.org):
         return f"org {spec.org!r} may hold letters, digits, `_` and `-` only"
     return _bind_problem(spec.binds) or _number_problem(spec) or _text_problem(spec)

@@ -69,8 +69,14 @@ def _block(number: int, language: str, body: list[str]) -> Block:
 
 def mentioned(text: str) -> Iterator[str]:
     """The commands that the prose names: code spans that begin with `hab` or a script."""
+    return (words for words in _spans(text) if re.match(r"(hab |\./scripts/)", words))
+
+
+def paths(text: str) -> Iterator[str]:
+    """The files and folders of the project that the prose names."""
+    return (words for words in _spans(text) if re.match(r"(actors|cli|tests|scripts)/", words))
+
+
+def _spans(text: str) -> Iterator[str]:
     prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
-    for span in re.findall(r"`([^`]+)`", prose):
-        words = " ".join(span.split())
-        if re.match(r"(hab |\./scripts/)", words):
-            yield words
+    return (" ".join(span.split()) for span in re.findall(r"`([^`]+)`", prose))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import click
 import pytest
-from readme_blocks import Block, Commands, Program, UnknownBlockError, blocks, mentioned
+from readme_blocks import Block, Commands, Program, UnknownBlockError, blocks, mentioned, paths
 from readme_reader import CHECKOUT, Stranger
 from supervisor_rig import eventually
 
@@ -62,6 +62,12 @@ def test_a_command_that_the_prose_names_exists_with_its_options(words: str) -> N
         command = found
     known = {option for parameter in command.params for option in parameter.opts}
     assert {word for word in rest if word.startswith("-")} <= known | {"--help", "-h"}
+
+
+def test_every_file_that_the_map_of_the_code_names_is_there() -> None:
+    named = set(paths(README))
+    assert len(named) > 20
+    assert [path for path in sorted(named) if not (CHECKOUT / path).exists()] == []
 
 
 @pytest.mark.parametrize(
