@@ -6,13 +6,21 @@ repetitions never give back, which is why the patterns here are possessive.
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from typing import Final, Literal, NoReturn, TypeAlias
 
+from actors.errors import TemplateError
+from actors.service.handlebars.literals import (
+    BLANK,
+    LETTER,
+    NESTING_LIMIT,
+    literal_end,
+    literal_value,
+    skip,
+)
+from actors.service.handlebars.paths import PATH, read_path
 from actors.service.handlebars.tree import Call, Constant, Parameter, Path, Source
-from actors.service.handlebars.values import Json, plain
 
 Kind: TypeAlias = Literal[
     "expression",
@@ -29,24 +37,10 @@ Kind: TypeAlias = Literal[
     "comment",
 ]
 
-NESTING_LIMIT: Final = 32  # of parentheses and of lists in literals
-_BLANK: Final = r"[ \t\r\n]*+"
-_LETTER: Final = r"[A-Za-z0-9\-_$:\u0080-\U0010ffff]"
-_SKIP: Final = re.compile(_BLANK)
-_WORD: Final = re.compile(rf"{_LETTER}++")
-_KEYWORD: Final = re.compile(rf"(?>as|else){_BLANK}(?!{_LETTER})")
-_ITEM: Final = rf"(?>{_LETTER}++|\[[^\]]*+\])"
-_PATH: Final = re.compile(
-    rf"(?>this[/.]|\./)?+(?>@root[/.])?+@?+(?>\.\.[/.])*+{_ITEM}(?>[/.]{_ITEM})*+"
-)
-_STEP: Final = re.compile(rf"@root(?=[/.])|@|\.\.(?=[/.])|{_ITEM}")
+_WORD: Final = re.compile(rf"{LETTER}++")
+_KEYWORD: Final = re.compile(rf"(?>as|else){BLANK}(?!{LETTER})")
 _PARTIAL_NAME: Final = re.compile(r"[A-Za-z0-9\-_@\u0080-\U0010ffff/.]++|'(?>\\'|[^'])++'")
-_NUMBER: Final = re.compile(rf"-?+[0-9]++\.?+[0-9]*+(?>E-?[0-9]++)?+(?!{_LETTER})")
-_CONSTANT: Final = re.compile(rf"(?>null|true|false)(?!{_LETTER})")
-_ESCAPED: Final = r"\\u[0-9a-fA-F]{4}"
-_DOUBLE: Final = re.compile(rf'"(?>[^"\\]|\\["\\/bfnrt]|{_ESCAPED})*+"')
-_SINGLE: Final = re.compile(rf"'(?>[^'\\]|\\['\\/bfnrt]|{_ESCAPED})*+'")
-_LONG_COMMENT: Final = re.compile(rf"\{{\{{!{_BLANK}--(?s:.*?)--\}}\}}")
+_LONG_COMMENT: Final = re.compile(rf"\{{\{{!{BLANK}--(?s:.*?)--\}}\}}")
 _COMMENT: Final = re.compile(r"\{\{!(?s:.*?)\}\}")
 _ELSE: Final = re.compile(r"else|\^")
 
@@ -284,9 +278,8 @@ class Scanner:
         if _KEYWORD.match(text, at):
             self._missing(at, "a parameter")
             return None
-        end = self._literal(at, depth)
-        if end is not None:
-            return Constant(self._constant(at, end)), end
+        if (literal := self._literal(at)) is not None:
+            return literal
         if text_at(text, at, "("):
             return self._call(at, depth)
         return self._path(at)
@@ -311,68 +304,29 @@ class Scanner:
         return Call(path[0]), end + 1
 
     def _path(self, at: int) -> tuple[Path, int] | None:
-        found = _PATH.match(self._text, at)
+        found = PATH.match(self._text, at)
         if found is None:
             self._missing(at, "a name, a path or a value")
             return None
         return read_path(found.group()), found.end()
 
-    def _literal(self, at: int, depth: int) -> int | None:
-        """Where the literal at `at` ends, or None."""
-        text = self._text
-        match text[at : at + 1]:
-            case '"':
-                found = _DOUBLE.match(text, at)
-            case "'":
-                found = _SINGLE.match(text, at)
-            case "[" | "{":
-                return self._collection(at, depth)
-            case _:
-                found = _NUMBER.match(text, at) or _CONSTANT.match(text, at)
-        return found.end() if found else None
-
-    def _collection(self, at: int, depth: int) -> int | None:
-        """Where a list or an object ends; a path such as `[odd key]` is neither."""
-        if depth >= NESTING_LIMIT:
-            raise self._source.error(f"nested deeper than {NESTING_LIMIT} brackets", at)
-        text, closing = self._text, "]" if self._text[at] == "[" else "}"
-        end: int | None = self._skip(at + 1)
-        while end is not None and not text_at(text, end, closing):
-            if text_at(text, end, ","):
-                end = self._skip(end + 1)
-            if closing == "}":
-                end = self._key(end)
-            end = None if end is None else self._literal(end, depth + 1)
-            end = None if end is None else self._skip(end)
-            if end is not None and not (text_at(text, end, closing) or text_at(text, end, ",")):
-                return None
-        return None if end is None else end + 1
-
-    def _key(self, at: int) -> int | None:
-        found = _DOUBLE.match(self._text, at) or _SINGLE.match(self._text, at)
-        if found is None or not text_at(self._text, end := self._skip(found.end()), ":"):
-            return None
-        return self._skip(end + 1)
-
-    def _constant(self, at: int, end: int) -> Json:
-        """The value of a literal, as JSON reads it."""
-        text = self._text[at:end]
-        if text.startswith("'"):
-            inner = text[1:-1].replace("\\'", "'").replace('"', '\\"')
-            text = f'"{inner}"'
+    def _literal(self, at: int) -> tuple[Constant, int] | None:
         try:
-            value = plain(json.loads(text))
-            json.dumps(value, ensure_ascii=False).encode()
-        except (ValueError, RecursionError) as error:  # a lone surrogate cannot be encoded
-            raise self._source.error(f"{self._text[at:end]} is not a value", at) from error
-        return value
+            end = literal_end(self._text, at)
+        except TemplateError as error:
+            raise self._source.error(error.reason, at) from error
+        if end is None:
+            return None
+        text = self._text[at:end]
+        try:
+            return Constant(literal_value(text)), end
+        except (ValueError, RecursionError) as error:
+            raise self._source.error(f"{text} is not a value", at) from error
 
     # ── small things ──
 
     def _skip(self, at: int) -> int:
-        found = _SKIP.match(self._text, at)
-        assert found is not None
-        return found.end()
+        return skip(self._text, at)
 
     def _tilde(self, at: int) -> tuple[int, bool]:
         """Past blanks and one tilde, and whether there was one."""
@@ -404,26 +358,3 @@ class Scanner:
 def text_at(text: str, at: int, wanted: str) -> bool:
     """Whether `wanted` stands at `at`."""
     return text.startswith(wanted, at)
-
-
-def read_path(raw: str) -> Path:
-    """What a path means; `this` and `./` are steps to nowhere, wherever they stand."""
-    level, root, local = 0, False, False
-    names: list[str] = []
-    for found in _STEP.finditer(raw):
-        step = found.group()
-        if step == "@root":
-            root = True
-        elif step == "@":
-            local = not root
-        elif step == "..":
-            level += 1
-        elif step.strip("[]") != "this" or len(step) > len("[this]"):
-            names.append(step[1:-1] if step.startswith("[") else step)
-    if root:
-        return Path(raw, "root", 0, tuple(names))
-    if local:
-        if names:
-            return Path(raw, "local", level, (names[0],))
-        return Path(raw, "relative", 0, ())  # `@this` is `this`
-    return Path(raw, "relative", level, tuple(names))
