@@ -284,3 +284,54 @@ class Writer:
         if name == "nope" and self.rng.random() < 0.8:
             name = "len"
         return " ".join((name, *(self.param(depth) for _ in range(max(1, wanted)))))
+
+
+PARTIAL_VALUES = {"list": ["p", "q\nr", ""], "no": False, "text": "t1\nt2", "yes": True}
+PIECES = (
+    *("a", "\n", "\n", "  ", "\t", "b c", "{{{text}}}", "{{! c }}", "{{~#if yes~}} z {{~/if~}}"),
+    *(
+        "{{#if yes}}\n x\n{{/if}}\n",
+        "{{#if yes}}{{/if}}",
+        "{{#each list}}\n- {{{this}}}\n{{/each}}\n",
+    ),
+    *("{{#if no}}\nq\n{{else}}\nr\n{{/if}}", "\n  {{> @partial-block}}\n"),
+)
+
+
+def partial_cases(seed: int, count: int) -> Iterator[dict[str, str]]:
+    """Sets of four templates by name; `main` includes the others, and they those before them."""
+    rng = random.Random(seed)
+    for _ in range(count):
+        made: dict[str, str] = {}
+        for name in ("c", "b", "a", "main"):
+            made[name] = "".join(partial_piece(rng, list(made)) for _ in range(rng.randint(0, 7)))
+        yield made
+
+
+def partial_piece(rng: random.Random, names: list[str]) -> str:
+    """A piece of a template: text and blocks over lines, or a partial before and after blanks."""
+    if not names or rng.random() < 0.4:
+        return rng.choice(PIECES)
+    name, left, right = rng.choice(names), rng.choice(("", "", "~")), rng.choice(("", "", "~"))
+    before, after = rng.choice(("", "  ", "\n  ")), rng.choice(("", "\n", "  \n"))
+    if rng.random() < 0.25:
+        inner = rng.choice(("in", "\n in\n", "{{{text}}}\n"))
+        return f"{before}{{{{{left}#> {name}}}}}{inner}{{{{/{name}{right}}}}}{after}"
+    return f"{before}{{{{{left}> {name}{right}}}}}{after}"
+
+
+def oracle_of_set(templates: dict[str, str]) -> str:
+    client = pyhandlebars.PyHandlebars()
+    try:
+        made = {n: pyhandlebars.Template(t, name=n, client=client) for n, t in templates.items()}
+        return made["main"].format(PARTIAL_VALUES)
+    except pyhandlebars.PyHandlebarsError:
+        return ERROR
+
+
+def ours_of_set(templates: dict[str, str]) -> str:
+    try:
+        parsed = {name: parse(text, name) for name, text in templates.items()}
+        return render(parsed["main"], PARTIAL_VALUES, parsed)
+    except TemplateError:
+        return ERROR

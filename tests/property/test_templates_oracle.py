@@ -20,7 +20,16 @@ from actors.service.handlebars import parse, render
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from template_oracle import ERROR, cases, oracle, ours, silent_panics
+from template_oracle import (
+    ERROR,
+    cases,
+    oracle,
+    oracle_of_set,
+    ours,
+    ours_of_set,
+    partial_cases,
+    silent_panics,
+)
 
 
 def differing(seed: int, count: int) -> tuple[int, list[tuple[str, dict[str, Any]]]]:
@@ -46,6 +55,15 @@ def test_ten_thousand_templates_agree_at_least_999_times_in_a_thousand() -> None
     judged, found = differing(seed=2, count=10_000)
     assert judged >= 9_900
     assert len(found) <= judged // 1_000, found
+
+
+def test_partials_are_included_and_indented_as_the_oracle_does_it() -> None:
+    rendered = 0
+    for templates in partial_cases(seed=1, count=1_000):
+        expected = oracle_of_set(templates)
+        rendered += expected != ERROR
+        assert ours_of_set(templates) == expected, templates
+    assert rendered >= 300
 
 
 # Template, values, what the oracle says (None: it panics), what we say, and why.
