@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
+import msgspec
+
 from actors import __version__
 from actors.errors import UsageError
 from actors.messages.depot import PackageInfo
@@ -21,15 +23,9 @@ from actors.messages.ring import GroupMember, ServiceInfo, SysInfo
 from actors.messages.service import ServiceSpec
 from actors.node.layout import StateLayout
 from actors.service import gates
-from actors.service.configuration import (
-    Layers,
-    environment_name,
-    exported,
-    read_environment,
-    read_toml,
-)
-from actors.service.context import Election, Group, Here, render_context, values_of
-from actors.service.templating import Rendered, parse_templates, render_templates
+from actors.service.configuration import Layers, environment_name, read_environment, read_toml
+from actors.service.context import Election, Group, Here
+from actors.service.templating import ServiceFiles, parse_templates, service_files
 from cli.problem import Failure, suggestion
 
 Role: TypeAlias = Literal["none", "leader", "follower"]
@@ -50,12 +46,10 @@ UNKNOWN_IDENT: Final = "local/{}/0.0.0/00000000000000"  # of a directory that ha
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The files, and what they were made from. `notes` is what the person should know."""
+    """The files of a service; `notes` is what the person should know about them."""
 
     ident: str
-    rendered: Rendered
-    configuration: Mapping[str, object]
-    exports: Mapping[str, object]
+    made: ServiceFiles
     notes: tuple[str, ...]
 
 
@@ -124,9 +118,8 @@ def preview(
     templates, hooks, defaults = read_templates(source.directory)
     variable = environment_name(package.ident.split("/")[1])
     user_file = layout.user_config(spec.service)
-    configuration = _layers(defaults, variable, user_file, config, notes).merged()
-    exports = exported(package.exports, configuration)
-    own = _info(ME, spec.service_group, package.ident, exports)
+    layers = _layers(defaults, variable, user_file, config, notes)
+    own = _info(ME, spec.service_group, package.ident)
     user = package.svc_user or "hab"
     here = Here(
         member=ME,
@@ -137,13 +130,11 @@ def preview(
         user=user,
         group=package.svc_group or user,
     )
-    group = _group(own, role)
-    context = render_context(package, configuration, here, group, binds)
     parsed = parse_templates(templates, hooks)
     notes += [f"not a hook that can be used: {why}" for why in parsed.left_out.values()]
-    rendered = render_templates(parsed, values_of(context))
-    notes += rendered.log
-    return Preview(package.ident, rendered, context.cfg, exports, tuple(notes))
+    files = service_files(package, parsed, layers, here, _group(own, role), binds=binds)
+    notes += files.rendered.log
+    return Preview(package.ident, files, tuple(notes))
 
 
 def _layers(
@@ -184,7 +175,7 @@ def _binds(spec: ServiceSpec, package: PackageInfo, notes: list[str]) -> dict[st
         exports = {key: f"<{name}.{key}>" for key in contracts.get(name, ())}
         if exports:
             notes.append(f"made up for bind {name}: {', '.join(sorted(exports))}")
-        info = _info(OTHER, group, "", exports)
+        info = msgspec.structs.replace(_info(OTHER, group, ""), exports=exports)
         groups[name] = Group(group, (GroupMember(info, "alive"),))
     return groups
 
@@ -198,21 +189,19 @@ def _group(own: ServiceInfo, role: Role) -> Group:
         case "leader":
             return Group(own.service_group, (me,), Election("finished", ME, 1))
         case "follower":
-            leads = _info(OTHER, own.service_group, own.package, own.exports)
+            leads = _info(OTHER, own.service_group, own.package)
             members = (me, GroupMember(leads, "alive"))
             return Group(own.service_group, members, Election("finished", OTHER, 1))
 
 
-def _info(member: str, group: str, package: str, exports: Mapping[str, object]) -> ServiceInfo:
-    import msgspec
-
+def _info(member: str, group: str, package: str) -> ServiceInfo:
     sys = msgspec.structs.replace(SYS, hostname=socket.gethostname())
-    return ServiceInfo(member, group, package, up=True, sys=sys, exports=dict(exports))
+    return ServiceInfo(member, group, package, up=True, sys=sys)
 
 
 def chosen(preview_: Preview, names: Sequence[str]) -> dict[str, bytes]:
     """The files by path (`config/…`, `hooks/…`), all or those named. Raises Failure."""
-    rendered = preview_.rendered
+    rendered = preview_.made.rendered
     files = {f"config/{name}": data for name, data in rendered.config.items()}
     files.update({f"hooks/{name}": data for name, data in rendered.hooks.items()})
     if not names:

@@ -71,17 +71,17 @@ def render(
     source = find_source(subject, layout)
     given = tuple(bind for bind in binds if bind)
     spec = ServiceSpec(source.package.ident, name=name or "", group=group, binds=given)
-    made = preview(source, spec, layout, config, role)
-    shown = chosen(made, files)
-    for note in made.notes:
+    seen = preview(source, spec, layout, config, role)
+    shown = chosen(seen, files)
+    for note in seen.notes:
         say(note)
     if to is not None:
         _write(to, shown)
     if as_json:
         texts = {path: data.decode() for path, data in shown.items()}
-        cfg, exports = dict(made.configuration), dict(made.exports)
+        cfg, exports = dict(seen.made.values), dict(seen.made.exports)
         emit_json(
-            "svc.render/1", {"ident": made.ident, "files": texts, "cfg": cfg, "exports": exports}
+            "svc.render/1", {"ident": seen.ident, "files": texts, "cfg": cfg, "exports": exports}
         )
     elif to is not None:
         for path in shown:

@@ -8,21 +8,24 @@ the whole, where Habitat starts the service without it.
 How the pieces go together, all of them pure:
 
     layers = Layers(read_toml(defaults, …), read_environment(variable, …), read_toml(user, …), …)
-    cfg = layers.merged()                              # configuration.py; Refused
-    exports = exported(package.exports, cfg)           # what the ring is told
-    context = render_context(package, cfg, here, group, binds)            # context.py
-    parsed = parse_templates(config, hooks)            # once for the same bytes; TemplateError
-    rendered = render_templates(parsed, values_of(context))               # TemplateError
+    parsed = parse_templates(config, hooks)            # once for the same bytes
+    files = service_files(package, parsed, layers, here, group, binds=…)
 
-The same context makes the same bytes, so comparing what was rendered tells what changed.
+Layers that cannot be read or merged are `Refused`, templates a `TemplateError`; both are `HabError`
+and say the file, and where in it. The same arguments make the same bytes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import msgspec
 
 from actors.errors import TemplateError
+from actors.messages.depot import PackageInfo
+from actors.service.configuration import Layers, exported
+from actors.service.context import Group, Here, render_context, values_of
 from actors.service.handlebars import Template, parse, plain, render_plain
 
 RUN = "run"
@@ -84,3 +87,35 @@ def render_templates(parsed: Parsed, context: Mapping[str, object]) -> Rendered:
         for name, template in parsed.hooks.items()
     }
     return Rendered(config, hooks, tuple(log))
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceFiles:
+    """All that is made for a service. `values` is its configuration, dates as text.
+
+    `exports` is what of it the ring is to be told.
+    """
+
+    rendered: Rendered
+    values: Mapping[str, object]
+    exports: Mapping[str, object]
+
+
+def service_files(
+    package: PackageInfo,
+    parsed: Parsed,
+    layers: Layers,
+    here: Here,
+    group: Group,
+    *,
+    binds: Mapping[str, Group],
+) -> ServiceFiles:
+    """The files of a service as this member sees the ring. Raises Refused and TemplateError.
+
+    `binds` as in `render_context`. This member's own exports, in `here`, are those made here.
+    """
+    configuration = layers.merged()
+    exports = exported(package.exports, configuration)
+    here = replace(here, own=msgspec.structs.replace(here.own, exports=exports))
+    context = render_context(package, configuration, here, group, binds)
+    return ServiceFiles(render_templates(parsed, values_of(context)), context.cfg, exports)

@@ -5,7 +5,11 @@ from __future__ import annotations
 import pytest
 
 from actors.errors import TemplateError
-from actors.service.templating import parse_templates, render_templates
+from actors.messages.depot import PackageInfo
+from actors.messages.ring import GroupMember, ServiceInfo
+from actors.service.configuration import Layers, read_toml
+from actors.service.context import Group, Here
+from actors.service.templating import parse_templates, render_templates, service_files
 
 VALUES = {"cfg": {"port": 1}}
 
@@ -44,3 +48,24 @@ def test_what_templates_log_is_kept() -> None:
     rendered = render_templates(parse_templates({"x": b"{{log 'hello'}}"}, {}), VALUES)
     assert rendered.log == ("info: hello",)
     assert rendered.config == {"x": b""}
+
+
+def test_the_files_of_a_service_are_made_from_package_layers_and_ring() -> None:
+    ident, me, other = "acme/web/1/2", "a" * 32, "b" * 32
+    package = PackageInfo(ident, "/p", "x86_64-linux", exports={"port": "port"})
+    own = ServiceInfo(me, "web.default", ident, up=True)
+    here = Here(me, "1", own.sys, "/hab/svc/web", own)
+    there = GroupMember(ServiceInfo(other, "db.x", "", up=True, exports={"port": 5}), "alive")
+    layers = Layers(read_toml("port = 1\nday = 2026-11-24\n", "x"), user={"port": 2})
+    text = b"{{cfg.port}} {{cfg.day}} {{svc.me.cfg.port}} {{bind.db.first.cfg.port}}"
+    made = service_files(
+        package,
+        parse_templates({"c": text}, {}),
+        layers,
+        here,
+        Group("web.default"),
+        binds={"db": Group("db.x", (there,))},
+    )
+    assert made.rendered.config == {"c": b"2 2026-11-24 2 5"}
+    assert made.values == {"port": 2, "day": "2026-11-24"}
+    assert made.exports == {"port": 2}
