@@ -45,6 +45,9 @@ _COMMENT: Final = re.compile(r"\{\{!(?s:.*?)\}\}")
 _ELSE: Final = re.compile(r"else|\^")
 
 
+PIECES_LIMIT: Final = 100_000  # tags and parameters of a template; about a second
+
+
 @dataclass(frozen=True, slots=True)
 class Tag:
     """One tag. `trims_left`/`trims_right`: it has a `~` on that side. `params`: of `as |…|`."""
@@ -64,12 +67,14 @@ class Scanner:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._text = source.text
+        self._pieces = 0
         self._furthest = 0
         self._expected = ""
 
     def tag(self, start: int) -> Tag:
         """The tag that begins at `start`. Raises TemplateError where there is none."""
         self._furthest, self._expected = start, "a tag"
+        self._count(start)
         text = self._text
         for comment in (_LONG_COMMENT, _COMMENT):
             if found := comment.match(text, start):
@@ -275,6 +280,7 @@ class Scanner:
 
     def _parameter(self, at: int, depth: int) -> tuple[Parameter, int] | None:
         text = self._text
+        self._count(at)
         if _KEYWORD.match(text, at):
             self._missing(at, "a parameter")
             return None
@@ -338,6 +344,12 @@ class Scanner:
     def _optional(self, pattern: re.Pattern[str], at: int) -> tuple[str, int]:
         found = pattern.match(self._text, at)
         return (found.group(), found.end()) if found else ("", at)
+
+    def _count(self, at: int) -> None:
+        self._pieces += 1
+        if self._pieces > PIECES_LIMIT:
+            reason = f"the template has more than {PIECES_LIMIT} tags and parameters"
+            raise self._source.error(reason, at)
 
     def _missing(self, at: int, expected: str) -> None:
         if at >= self._furthest:

@@ -32,7 +32,7 @@ from actors.service.handlebars.tree import (
 from actors.service.handlebars.values import Json, text_of
 
 DEPTH_LIMIT: Final = 100  # of bodies in bodies, partials included; Python's own stack is near
-STEPS_LIMIT: Final = 1_000_000  # nodes; about two seconds, a real template takes thousands
+STEPS_LIMIT: Final = 250_000  # nodes; under a second, a real template takes thousands
 SIZE_STEP: Final = 1_000  # so much of a helper's parameters counts as one step more
 OUTPUT_LIMIT: Final = 4 * 1024 * 1024  # characters; a configuration file is text
 PARTIAL_BLOCK: Final = "@partial-block"

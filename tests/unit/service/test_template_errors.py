@@ -65,6 +65,7 @@ def test_an_error_in_a_partial_names_the_partial() -> None:
         "{{strReplace " * 1
         + '(strReplace (strReplace (strReplace big "a" big) "a" big) "a" big)'
         + ' "a" "b"}}',
+        "{{x}}" * 200_000,
         "{{" * 100_000,
         "\\" * 500_000 + "{{x",
         "{{{{raw}}}}" * 50_000,
