@@ -7,7 +7,6 @@ checked when it starts.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import click
 import msgspec
@@ -20,6 +19,7 @@ from cli.client import NoSupervisor
 from cli.output import emit_json, say
 from cli.problem import NEXT_BY_CODE, Failure
 from cli.settings import Place, lock_holder, make_directory
+from cli.writes import Line
 
 
 def load_for_next_start(
@@ -42,10 +42,16 @@ def installed(layout: StateLayout, wanted: LoadService) -> LoadService:
     """Install the package archive a load names, if it does; the load by ident that is left."""
     if not wanted.install:
         return wanted
-    from actors.adapters.package_store import PackageStore
+    from actors.adapters.depot_child import InstallOrder, install
 
-    package = PackageStore(layout.root).install(Path(wanted.install), say).ident
-    spec = msgspec.structs.replace(wanted.spec, ident=str(package))
+    url = wanted.spec.bldr_url
+    order = InstallOrder(str(layout.root), str(layout.keys), source=wanted.install, url=url)
+    line = Line()
+    try:
+        package = install(order, line.show).ident
+    finally:
+        line.end()
+    spec = msgspec.structs.replace(wanted.spec, ident=package)
     return msgspec.structs.replace(wanted, spec=spec, install="")
 
 

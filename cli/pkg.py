@@ -10,14 +10,17 @@ import click
 
 from actors.errors import UsageError
 from cli.client import json_option
+from cli.depotoptions import channel_option, depot_options, open_chosen
 from cli.lazy import LazyGroup
 from cli.output import emit_json, say
 from cli.problem import Failure
 from cli.settings import state_layout
+from cli.writes import Line
 
 if TYPE_CHECKING:
+    from actors.adapters.depot_fetch import Fetched, Fetcher
     from actors.adapters.install_hooks import InstallHooks
-    from actors.adapters.package_store import Installed, PackageStore
+    from actors.adapters.package_store import PackageStore
     from actors.depot.ident import PackageIdent
 
 
@@ -69,6 +72,14 @@ def pkg() -> None:
 )
 @click.option("-f", "--force", is_flag=True, help="Replace links to something else.")
 @click.option("--ignore-install-hook", is_flag=True, help="Run no install hooks.")
+@click.option("--offline", is_flag=True, help="Ask no depot: use what is installed and cached.")
+@click.option(
+    "--ignore-local",
+    is_flag=True,
+    help="Do not use what is installed instead of what the channel has.",
+)
+@channel_option
+@depot_options
 @cache_option
 @json_option
 def install(
@@ -78,21 +89,39 @@ def install(
     binlink_dir: str | None,
     force: bool,
     ignore_install_hook: bool,
+    offline: bool,
+    ignore_local: bool,
+    channel: str,
+    url: str,
+    auth: str | None,
     cache_key_path: str | None,
     as_json: bool,
 ) -> None:
     """Install packages, and before them what they depend on.
 
-    A HART file is verified first. An IDENT is looked for among what is installed and in the
-    artifact cache, and the newest counts. A directory is one in the layout of an installed package:
-    IDENT, TARGET, default.toml, hooks. What is installed already is left as it is.
+    An IDENT is looked for in the channel of the depot, and what is installed is used only if it is
+    newer; a full one (origin/name/version/release) is that release, in whatever channel. A HART
+    file is verified first; what it depends on may come from its directory, the artifact cache or
+    the depot. A directory is one in the layout of an installed package: IDENT, TARGET,
+    default.toml, hooks. What is installed already is left as it is.
     """
+    from actors.adapters.depot_fetch import Fetcher
+
+    if offline and ignore_local:
+        raise UsageError("--offline uses what is local, --ignore-local does not: give one of them")
     store = package_store(cache_key_path)
-    found = []
-    for source in sources:
-        found.append(_install(store, source))
-        if not ignore_install_hook:
-            install_hooks(store).installed(found[-1].ident)
+    line = Line()
+    depot = None if offline else open_chosen(store, line, url, auth)
+    fetcher = Fetcher(store, depot, line.show)
+    found: list[Fetched] = []
+    try:
+        for source in sources:
+            found.append(_install(store, fetcher, source, channel, ignore_local=ignore_local))
+            line.end()
+            if not ignore_install_hook:
+                install_hooks(store).installed(found[-1].ident)
+    finally:
+        line.end()
     if binlink:
         from actors.adapters.binlinks import link_programs
 
@@ -101,11 +130,11 @@ def install(
             for link in link_programs(store, one.ident, into, None, force=force, say=say):
                 say(f"Binlinked {link.name} from {one.ident} to {link}")
     if as_json:
-        packages = [{"ident": str(one.ident), "new": one.new} for one in found]
+        packages = [{"ident": str(one.ident), "new": one.new > 0} for one in found]
         emit_json("pkg.install/1", {"packages": packages})
         return
     for one in found:
-        new = "1 new package" if one.new else "0 new packages"
+        new = "1 new package" if one.new == 1 else f"{one.new} new packages"
         click.echo(f"Install of {one.ident} complete with {new} installed.")
 
 
@@ -150,23 +179,23 @@ def path(ident: str, *, as_json: bool) -> None:
     click.echo(place)
 
 
-def _install(store: PackageStore, source: str) -> Installed:
+def _install(
+    store: PackageStore, fetcher: Fetcher, source: str, channel: str, *, ignore_local: bool
+) -> Fetched:
     path = Path(source).absolute()
+    if path.is_dir():
+        from actors.adapters.depot_fetch import Fetched
+
+        done = store.install_directory(path, say)
+        return Fetched(done.ident, int(done.new))
     if path.exists():
-        return store.install(path, say)
+        return fetcher.install_file(path)
     if source.endswith(".hart") or source.count("/") not in (1, 2, 3) or source[0] in "./":
         raise Failure(
             f"{source} does not exist",
             "Name a .hart file, a directory, or a package: origin/name[/version[/release]].",
         )
-    found = store.install_newest(source, say)
-    if found is None:
-        raise Failure(
-            f"Cannot find a release of package: {source} (looked in {store.packages} and "
-            f"{store.artifacts})",
-            "`hab pkg build` makes one from a plan; `hab pkg install FILE.hart` takes a file.",
-        )
-    return found
+    return fetcher.install(source, channel, ignore_local=ignore_local)
 
 
 def install_hooks(store: PackageStore) -> InstallHooks:

@@ -31,7 +31,8 @@ def build(plan_context: str, *, src: str | None, cache_key_path: str | None, as_
     """Build the plan.sh of PLAN_CONTEXT (or of its habitat/) into a signed package.
 
     The plan is run in place by bash, without a studio: what it needs beside its pkg_deps and
-    pkg_build_deps it takes from this machine. The package lies in ./results afterwards, with
+    pkg_build_deps it takes from this machine. Those that are not installed are pulled from the
+    depot (HAB_BLDR_URL, HAB_BLDR_CHANNEL). The package lies in ./results afterwards, with
     last_build.env beside it, and in the artifact cache.
 
     \b

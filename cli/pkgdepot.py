@@ -2,71 +2,30 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from actors.errors import Refused, UsageError
 from cli.client import json_option
+from cli.depotoptions import channel_option, depot_options, open_chosen
 from cli.output import emit_json, say, table
 from cli.pkg import cache_option, package_store
 from cli.problem import Failure
 from cli.writes import Line
 
 if TYPE_CHECKING:
-    from actors.adapters.depot_client import Depot
     from actors.adapters.package_store import PackageStore
     from actors.depot.channels import Artifact
 
 SEARCH_LIMIT = 50  # as many as Builder has on a page
 
-url_option = click.option(
-    "-u",
-    "--url",
-    metavar="URL",
-    default="",
-    help="Depot: http(s)://HOST[:PORT] or file:///DIRECTORY.  [default: the folder depot below the "
-    "root; env: HAB_BLDR_URL]",
-)
-auth_option = click.option(
-    "-z",
-    "--auth",
-    metavar="TOKEN",
-    help="Token for the depot.  [env: HAB_AUTH_TOKEN; auth_token in etc/cli.toml]",
-)
-channel_option = click.option(
-    "-c",
-    "--channel",
-    metavar="CHANNEL",
-    default="stable",
-    envvar="HAB_BLDR_CHANNEL",
-    help="Channel to install from.  [default: stable; env: HAB_BLDR_CHANNEL]",
-)
 target_option = click.option(
     "--target",
     metavar="TARGET",
     help="Platform of the package.  [default: this machine's]",
 )
-
-
-def depot_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command `--url` and `--auth`."""
-    return url_option(auth_option(command))
-
-
-def open_chosen(store: PackageStore, line: Line, url: str, auth: str | None) -> Depot:
-    """Open the depot of these options. Raises UsageError."""
-    from dataclasses import replace
-
-    from actors.adapters.depot_client import depot_settings, open_depot
-
-    settings = depot_settings(store.root, os.environ, url)
-    if auth:
-        settings = replace(settings, token=auth)
-    return open_depot(settings, store.target, line.show)
 
 
 @click.command()

@@ -13,6 +13,8 @@ from typing import Final, Self
 from actors.adapters import sources
 from actors.adapters.build_lock import building
 from actors.adapters.build_tree import EXCLUDED, copy_hooks, copy_templates, strip_symbols
+from actors.adapters.depot_client import depot_settings, open_depot
+from actors.adapters.depot_fetch import Fetcher
 from actors.adapters.key_ring import KeyRing
 from actors.adapters.package_store import PackageStore, Say, hooks_in
 from actors.adapters.packing import file_sums, pack
@@ -21,11 +23,13 @@ from actors.adapters.staging import staged
 from actors.adapters.trees import make_directories, remove_tree
 from actors.adapters.unpacking import read_metafile, tdeps_of
 from actors.depot import plan as plans
+from actors.depot.channels import STABLE
 from actors.depot.ident import PackageIdent, parse_ident
 from actors.depot.keyfile import KeyFile, KeyKind
 from actors.depot.metadata import METAFILES, package_info, search_path
 from actors.depot.plan import STORE, Plan, Resolved
 from actors.errors import Refused, UsageError
+from actors.messages.service import Progress
 
 HOST_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 AGGREGATES: Final = {  # joined where two packages set them; of any other variable the last counts
@@ -204,18 +208,23 @@ class BuildSteps:
 
     def _dependency(self, text: str) -> PackageIdent:
         wanted = parse_ident(text)
-        found = self._store.find(text)
-        if found is None:
-            cached = self._store.install_cached(text, self._say)
-            found = cached.ident if cached is not None else None
-        if found is None:
-            raise Refused(
-                f"the plan needs {wanted}, which is neither in {self._store.packages} nor in "
-                f"{self._store.artifacts}: build or install it first",
-                "missing-deps",
-            )
+        found = self._store.find(text) or self._pulled(wanted)
         self._say(f"Resolved {text} to {found}")
         return found
+
+    def _pulled(self, wanted: PackageIdent) -> PackageIdent:
+        """A dependency that is not installed: from the depot, else from the artifact cache."""
+        environ, store = self._request.environ, self._store
+
+        def tell(progress: Progress) -> None:
+            self._say(progress.text)
+
+        depot = open_depot(depot_settings(store.root, environ), store.target, tell)
+        channel = environ.get("HAB_BLDR_CHANNEL") or STABLE
+        try:
+            return Fetcher(store, depot, tell).install(str(wanted), channel, fall_back=True).ident
+        except Refused as error:
+            raise Refused(f"the plan needs {wanted}: {error}", "missing-deps") from error
 
     def _tdeps(self, ident: PackageIdent) -> tuple[PackageIdent, ...]:
         return tuple(parse_ident(line) for line in tdeps_of(self._store.path(ident)))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
@@ -63,7 +64,7 @@ def main() -> None:
     order = msgspec.json.decode(sys.stdin.buffer.readline(), type=InstallOrder)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        _write(install(order))
+        _write(install(order, _tell))
     except Refused as error:
         _write(NotDone(str(error), error.code))
     except HabError as error:
@@ -73,7 +74,7 @@ def main() -> None:
         _write(NotDone(f"{where}{error.strerror or error}", "host"))
 
 
-def install(order: InstallOrder) -> Done:
+def install(order: InstallOrder, tell: Callable[[Progress], None]) -> Done:
     """Install what is ordered, telling how it goes. Raises HabError, OSError."""
     from actors.adapters.depot_client import depot_settings, open_depot
     from actors.adapters.depot_fetch import Fetcher
@@ -82,10 +83,10 @@ def install(order: InstallOrder) -> Done:
     store = PackageStore(Path(order.root), key_cache=Path(order.key_cache))
     source = Path(order.source) if order.source else None
     if source is not None and (source.is_dir() or not source.exists()):
-        done = store.install(source, lambda text: _tell(Progress(text)))
+        done = store.install(source, lambda text: tell(Progress(text)))
         return Done(str(done.ident), done.new)
     settings = depot_settings(store.root, os.environ, order.url)
-    fetcher = Fetcher(store, open_depot(settings, store.target, _tell), _tell)
+    fetcher = Fetcher(store, open_depot(settings, store.target, tell), tell)
     if source is not None:
         fetched = fetcher.install_file(source)
     else:

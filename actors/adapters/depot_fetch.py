@@ -54,8 +54,9 @@ class Fetcher:
         """Install what `ident` asks for, as `hab pkg install` chooses it. Raises HabError.
 
         A full identifier is that very release. Otherwise the newest of the channel, unless the
-        newest installed one is newer still. `fall_back`: where the depot cannot be asked or has
-        none, what is here serves: installed, or in the artifact cache.
+        newest installed one is newer still; where the channel has none, the newest of the artifact
+        cache. `ignore_local`: of the channel or not at all. `fall_back`: what is installed or
+        cached serves also where the depot cannot be asked.
         """
         wanted = parse_ident(ident)
         installed = None if ignore_local else self._store.find(ident)
@@ -74,7 +75,8 @@ class Fetcher:
             try:
                 found = self._choose(self._depot, wanted, channel, installed)
             except Refused as error:
-                if not fall_back or error.code not in (UNAVAILABLE, "not-found"):
+                may = error.code == "not-found" or (fall_back and error.code == UNAVAILABLE)
+                if ignore_local or not may:
                     raise
                 return self._instead(wanted, installed, error)
         if found is None or found.artifact.ident == installed:

@@ -24,7 +24,7 @@ from actors.adapters.trees import copy_tree, digest_tree, remove_tree, sync_dire
 from actors.adapters.unpacking import peek_ident, read_metafile, tdeps_of, unpack, verify
 from actors.depot.ident import PackageIdent, newest, parse_ident
 from actors.depot.metadata import HOOKS, METAFILES, package_info, read_ident, search_path
-from actors.errors import HabError, Refused, UsageError
+from actors.errors import Refused
 from actors.messages.depot import PackageInfo
 
 INTERPRETER: Final = PackageIdent("core", "busybox-static")  # on the PATH of packages not native
@@ -157,37 +157,6 @@ class PackageStore:
         It is copied to the artifact cache first, so that what was verified is what is unpacked.
         """
         return self._install_hart(file, key_cache or self.key_cache, say, ())
-
-    def install_cached(self, ident: str, say: Say | None = None) -> Installed | None:
-        """Install the newest archive of the artifact cache that satisfies `ident`; None if none."""
-        wanted = parse_ident(ident)
-        found: dict[PackageIdent, Path] = {}
-        broken: HabError | None = None
-        for file in sorted(self.artifacts.glob(f"{wanted.origin}-{wanted.name}-*.hart")):
-            try:
-                found[peek_ident(file, verify(file, self.key_cache))] = file
-            except HabError as error:
-                broken = error
-        best = newest(wanted, found)
-        if best is not None:
-            return self._install_hart(found[best], self.key_cache, say, ())
-        if broken is not None:
-            raise broken
-        return None
-
-    def install_newest(self, ident: str, say: Say | None = None) -> Installed | None:
-        """The newest of what is installed and what the artifact cache has, installed; or None."""
-        here = self.find(ident)
-        if here is not None and parse_ident(ident).full:
-            _say(say, f"Using {here}")
-            return Installed(here, new=False)
-        cached = newest_name(parse_ident(ident), self.artifacts, self.target)
-        if here is not None and (
-            cached is None or newest(parse_ident(ident), [here, cached]) == here
-        ):
-            _say(say, f"Using {here}")
-            return Installed(here, new=False)
-        return self.install_cached(ident, say)
 
     def _install_hart(
         self,
@@ -323,17 +292,6 @@ class PackageStore:
                 if len(parts) == 4 and not {"..", ".", ""} & set(parts):
                     found.update(dict.fromkeys(_own_path(self.packages.joinpath(*parts))))
         return tuple(found)
-
-
-def newest_name(wanted: PackageIdent, artifacts: Path, target: str) -> PackageIdent | None:
-    """The newest package that fits `wanted`, by the names of the archives alone."""
-    start, end = f"{wanted.origin}-{wanted.name}-", f"-{target}.hart"
-    found = []
-    for path in artifacts.glob(f"{start}*{end}"):
-        version, _, release = path.name[len(start) : -len(end)].rpartition("-")
-        with contextlib.suppress(UsageError):
-            found.append(parse_ident(f"{wanted.origin}/{wanted.name}/{version}/{release}"))
-    return newest(wanted, found)
 
 
 def running_target() -> str:

@@ -41,6 +41,19 @@ before it and without (`channels.py`, `artifact.py`, `builder.py`). `unstable` h
 all there is, so a file that was copied in counts. Rejected: a database, as Builder has; what is in
 a depot should be seen by `ls` and moved by `cp`.
 
+2026-11-24: The depot meant, when none is named, is the folder `depot` below the root. Rejected:
+Habitat's public Builder. Nobody's machine should fetch from a stranger without being told to, and
+without a network the same commands work.
+
+2026-11-24: Installs are child processes of the supervisor, one for each thing to install; who asks
+for the same joins (`adapters/installs.py`). Rejected: a thread (a download of minutes would keep
+httpx and its buffers in the supervisor for good); ending the child with the actor that asked: what
+was downloaded would be lost, and is asked for again by the next instance anyway.
+
+2026-11-24: Where the channel has no such package, or a load finds the depot down, the newest of the
+artifact cache is taken, and that is said. Rejected: failing, as Habitat does; what is at hand and
+signed is what a person who stands without a network wants.
+
 2026-11-24: A client takes nothing for granted that a depot says (`patience.py`, `builder.py`):
 names are compared with what was asked for, JSON is typed, pace is measured. Rejected: writing a
 download under the name the server gives, as Habitat does.

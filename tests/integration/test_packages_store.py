@@ -305,20 +305,6 @@ def test_what_a_package_depends_on_is_installed_from_archives_beside_it(
     assert [str(i) for i in store.installed()] == [IDENT, dep]
 
 
-def test_an_ident_is_installed_from_the_artifact_cache(
-    store: PackageStore, pack: Callable[..., Path]
-) -> None:
-    file = pack(Member("hooks/run", b"#!/bin/sh\n", 0o755))
-    assert store.install_cached("acme/web") is None
-    store.artifacts.mkdir(parents=True)
-    name = f"acme-web-1.0-20260101000000-{TARGET}.hart"
-    file.rename(store.artifacts / name)
-    installed = store.install_cached("acme/web/1.0")
-    assert installed is not None
-    assert str(installed.ident) == IDENT
-    assert (store.artifacts / name).exists()
-
-
 def test_path_comes_from_dependencies_where_the_package_does_not_say(store: PackageStore) -> None:
     dep = "core/lib/1.0/20260101000000"
     lay_out(store.packages / dep, dep, PATH="/lib/bin")

@@ -207,22 +207,6 @@ def test_a_missing_dependency_is_named_with_the_next_step(
         store.install(pack(Member("TDEPS", DEP.encode())))
 
 
-def test_the_newest_of_installed_and_cached_counts(
-    store: PackageStore, pack: Callable[..., Path], tmp_path: Path
-) -> None:
-    store.install(pack())
-    newer = pack(ident="acme/web/1.1/20260101000000")
-    assert not store.install_newest("acme/web").new
-    newer.rename(store.artifacts / newer.name)
-    found = store.install_newest("acme/web")
-    assert found is not None
-    assert (str(found.ident), found.new) == ("acme/web/1.1/20260101000000", True)
-    exact = store.install_newest(IDENT)
-    assert exact is not None
-    assert str(exact.ident) == IDENT
-    assert store.install_newest("acme/none") is None
-
-
 def test_what_is_loaded_is_not_uninstalled(store: PackageStore, pack: Callable[..., Path]) -> None:
     running, newer = IDENT, "acme/web/2.0/20260101000000"
     for ident in (DEP, "acme/web/0.9/20260101000000", running, newer):

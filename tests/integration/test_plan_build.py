@@ -16,10 +16,12 @@ import pytest
 
 from actors.adapters.build_lock import building
 from actors.adapters.build_steps import BuildRequest
+from actors.adapters.depot_folder import FolderDepot
 from actors.adapters.key_ring import SIGNING, KeyRing
 from actors.adapters.package_store import PackageStore
 from actors.adapters.plan_build import Built, build, find_plan
 from actors.adapters.staging import STAGING
+from actors.depot.channels import Artifact
 from actors.depot.plan import STORE
 from actors.errors import CryptoError, HabError, Refused, UsageError
 
@@ -133,6 +135,26 @@ def test_the_same_plan_and_epoch_are_the_same_bytes_wherever_it_is_built(
     assert site.build(epoch=EPOCH + 1).artifact.read_bytes() != first
 
 
+def test_a_dependency_that_is_not_here_is_pulled_from_the_channel(site: Site) -> None:
+    lib = "pkg_name=lib\n"
+    site.write(lib)
+    built = site.build()
+    depot = FolderDepot(site.path / "somewhere")
+    depot.add_key("acme", RELEASE, (site.store.key_cache / f"acme-{RELEASE}.pub").read_bytes())
+    artifact = Artifact(built.ident, site.store.target)
+    with depot.incoming_file() as incoming:
+        incoming.write_bytes(built.artifact.read_bytes())
+        depot.upload(incoming, artifact, built.blake2b)
+    depot.create_channel("acme", "lab")
+    depot.promote(artifact, "lab")
+    (site.store.artifacts / built.artifact.name).unlink()
+    site.write("pkg_deps=(acme/lib)\n")
+    url = f"file://{depot.folder}"
+    done = site.build(HAB_BLDR_URL=url, HAB_BLDR_CHANNEL="lab")
+    assert str(done.ident) == f"acme/web/1.2.3/{RELEASE}"
+    assert [str(ident) for ident in site.store.installed()] == [str(built.ident)]
+
+
 def test_callbacks_run_in_order_in_their_directories(site: Site) -> None:
     phases = (
         *("begin", "setup_environment", "before", "download", "verify", "clean", "unpack"),
@@ -157,7 +179,7 @@ def test_callbacks_run_in_order_in_their_directories(site: Site) -> None:
         ("do_prepare() { exit_with 'too old' 4; }\n", ("do_prepare", "line 7", "too old")),
         ("x=$(false)\n", ("loading the plan", "line 7", "false")),
         ("if true; then\n", ("line 8", "syntax error")),
-        ("pkg_deps=(core/none)\n", ("resolving dependencies", "core/none", "install it first")),
+        ("pkg_deps=(core/none)\n", ("resolving dependencies", "core/none", "not installed")),
         ("pkg_deps=(nonsense)\n", ("Invalid package identifier",)),
         ("pkg_name=\n", ("pkg_name",)),
         ("do_begin() { pkg_path_for core/x; }\n", ("do_begin", "core/x")),

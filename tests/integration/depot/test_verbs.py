@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from depot_rig import LIB, REVISION, WEB, Here, Package, public_key
+from depot_rig import LIB, NEWER, REVISION, WEB, Here, Package, fill, public_key
 
 from actors.adapters.depot_folder import FolderDepot
 from actors.adapters.package_store import PackageStore
@@ -130,3 +130,31 @@ def test_a_wrong_token_is_said(store: PackageStore, server: Here, hab: Hab, tmp_
     for token, text in (("nobody-knows-it", "401"), ("", "HAB_AUTH_TOKEN")):
         failed = hab("pkg", "upload", str(file), "--url", server.url, "--auth", token)
         assert (failed.exit_code, text in failed.stderr) == (1, True), failed.output
+
+
+def test_a_package_is_installed_by_its_ident_from_an_empty_root(
+    somewhere: FolderDepot, hab: Hab, store: PackageStore
+) -> None:
+    fill(somewhere, Package(LIB), Package(tdeps=(LIB,)))
+    (store.key_cache / f"acme-{REVISION}.pub").unlink()
+    done = hab("pkg", "install", "acme/web")
+    assert done.exit_code == 0, done.output
+    assert done.stdout == f"Install of {WEB} complete with 2 new packages installed.\n"
+    assert "0 new packages" in hab("pkg", "install", "acme/web").stdout
+    fill(somewhere, Package(NEWER), channel="unstable")
+    assert WEB in hab("pkg", "install", "acme/web").stdout
+    newer = hab("pkg", "install", "acme/web", "--channel", "unstable", "--json")
+    assert json.loads(newer.stdout)["packages"] == [{"ident": NEWER, "new": True}]
+    assert NEWER in hab("pkg", "install", "acme/web").stdout  # strictly newer than the channel's
+    failed = hab("pkg", "install", "acme/none")
+    assert (failed.exit_code, "nor in another one" in failed.stderr) == (1, True)
+
+
+def test_offline_asks_no_depot(store: PackageStore, hab: Hab) -> None:
+    url = "http://127.0.0.1:1"
+    failed = hab("pkg", "install", "acme/web", "--offline", "--url", url)
+    assert (failed.exit_code, "asks no depot" in failed.stderr) == (1, True)
+    Package().write(store.artifacts)
+    assert hab("pkg", "install", "acme/web", "--offline", "--url", url).exit_code == 0
+    both = hab("pkg", "install", "acme/web", "--offline", "--ignore-local")
+    assert both.exit_code == 2
