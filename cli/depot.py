@@ -37,7 +37,7 @@ def depot() -> None:
     "the depot is only read.",
 )
 def serve(directory: str, listen: str, tokens: str | None) -> None:
-    r"""Serve the folder DIR as a depot, in the foreground, until Ctrl-C or TERM.
+    """Serve the folder DIR as a depot, in the foreground, until Ctrl-C or TERM.
 
     Clients name it by HAB_BLDR_URL or --url: http://HOST:PORT. The folder can be used without a
     server too, also while one runs: HAB_BLDR_URL=file:///DIR.
@@ -46,7 +46,7 @@ def serve(directory: str, listen: str, tokens: str | None) -> None:
     DIR/harts      packages; a HART file copied in counts
     DIR/keys       public keys of origins
     DIR/channels   what was promoted
-    """
+    """  # noqa: D301 - \b is click's mark for text kept as it is
     from actors.adapters.depot_folder import FolderDepot
     from actors.adapters.depot_server import TokenFile
     from actors.adapters.depot_server import serve as run

@@ -92,11 +92,12 @@ def carry_out(session: Session, message: Message, waiting: Waiting, verb: str) -
     line = Line()
     accepted: Accepted | None = None
     settled: Settled | None = None
+    stage = ""
     try:
         timeout_s = waiting.timeout_s if waiting.wait else max(ANSWER_S, waiting.timeout_s)
         for answer in session.stream(message, timeout_s):
             match answer:
-                case Progress():
+                case Progress(stage):
                     line.show(answer)
                 case Accepted():
                     line.end()
@@ -113,7 +114,7 @@ def carry_out(session: Session, message: Message, waiting: Waiting, verb: str) -
                 case _:
                     continue
     except GetTimeoutError as error:
-        raise _overdue(accepted, waiting.timeout_s) from error
+        raise _overdue(accepted, stage, waiting.timeout_s) from error
     finally:
         line.end()
     if accepted is None and settled is None:
@@ -172,7 +173,13 @@ def _write_json(verb: str, accepted: Accepted | None, settled: Settled | None) -
     )
 
 
-def _overdue(accepted: Accepted | None, timeout_s: float) -> Failure:
+def _overdue(accepted: Accepted | None, stage: str, timeout_s: float) -> Failure:
+    if accepted is None and stage:
+        return Failure(
+            f"Not done within {timeout_s:g} s. It came as far as: {stage}",
+            "The supervisor goes on with it; asking again joins in, and --timeout waits longer.",
+            TIMED_OUT,
+        )
     if accepted is None:
         return Failure(
             f"No answer within {timeout_s:g} s: whether the command was accepted is not known.",

@@ -97,6 +97,16 @@ def test_no_answer_in_time_is_exit_7_and_leaves_open_what_happened(
     assert "not known" in said.stderr
 
 
+def test_a_download_that_takes_longer_is_exit_7_and_says_how_far_it_is(
+    hab: Hab, gateway: Start
+) -> None:
+    with gateway(lambda _: [Progress("Downloading core/redis/7", 1, 100), ...]):
+        said = hab("svc", "load", "core/redis", "--timeout", "300ms")
+    assert said.exit_code == 7
+    assert "as far as: Downloading core/redis/7" in said.stderr
+    assert "asking again joins in" in said.stderr
+
+
 def test_no_outcome_in_time_is_exit_7_and_says_that_it_goes_on(hab: Hab, gateway: Start) -> None:
     with gateway(lambda _: [Accepted(TEXT, EVENT), ...]):
         said = hab("svc", "load", "core/redis", "--timeout", "300ms")
