@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from actors.runtime.world import World
 
 HANDSHAKE: Final = "another secret, or none"  # CURVE fails before anybody is asked
+DRAIN_STEP_S: Final = 0.01
 PORT: Final = "port/control"
 PULSE_S: Final = 1.0  # looks after sessions, reports what was refused
 ATTENDED_S: Final = 0.002  # how long the sockets are left to a caller who may come back
@@ -123,6 +124,19 @@ class ControlServer:
         if not self._closed:
             self._put(self._stop)
             self._thread.join()
+
+    def drain(self, within_s: float) -> None:
+        """Wait, not for ever, until the commands that clients wait for are answered.
+
+        The supervisor may end because of one of them, sooner than its event is on the disk.
+        """
+        deadline = self._world.clock.now() + within_s
+        pause = threading.Event()
+        while self._world.clock.now() < deadline:
+            with self._lock:
+                if not self._sessions.commands():
+                    return
+            pause.wait(DRAIN_STEP_S)
 
     # ── for a driver in this very process ──
 

@@ -138,6 +138,10 @@ class SessionTable:
         """The open request of a call."""
         return self._open.get(call)
 
+    def commands(self) -> int:
+        """How many open requests are commands whose client waits."""
+        return sum(request.writes and bool(request.session) for request in self._open.values())
+
     def of_member(self, lost: LostMember) -> list[OpenRequest]:
         """The open requests that a lost member was to answer."""
         return [request for request in self._open.values() if lost.is_meant_by(request.member)]

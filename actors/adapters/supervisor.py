@@ -22,6 +22,7 @@ from actors.launcher.protocol import ENV_FD
 from actors.node.options import ENVIRONMENT_NAME, SupervisorOptions, from_json
 
 if TYPE_CHECKING:
+    from actors.adapters.control_server import ControlServer
     from actors.adapters.eventlog import SqliteEventLog
     from actors.adapters.keys import RingKeys
     from actors.adapters.supervisor_log import SupervisorLog
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 EXIT_BROKEN: Final = 1  # started again, after the launcher's pause
 EXIT_NO_RETRY: Final = 86  # a start that cannot succeed by trying again
 WELCOME_S: Final = 5.0  # the launcher answers at once, unless the machine is very busy
+ANSWERS_S: Final = 0.5  # for who asked for the end to hear that it was recorded
 FLUSH_S: Final = 2.0  # how long the last events may take to reach the disk
 
 _log = logging.getLogger("hab-sup")
@@ -86,9 +88,10 @@ class Supervisor:
         """Open everything, start the node, wait for its word; the exit code."""
         with self._open:
             world, log = self._world()
-            self._adapters(world)
+            control = self._adapters(world)
             code, reason = self._ends.get()
             _log.warning("supervisor process ends with code %s: %s", code, reason)
+            control.drain(ANSWERS_S)
             _flush(log)
         return code
 
@@ -128,7 +131,7 @@ class Supervisor:
         self._closing(EventPort(log, world))
         return world, log
 
-    def _adapters(self, world: World) -> None:
+    def _adapters(self, world: World) -> ControlServer:
         from actors.adapters import facts
         from actors.adapters.control_keys import read_or_create_secret
         from actors.adapters.control_server import ControlServer
@@ -162,6 +165,7 @@ class Supervisor:
             world.emit("node", event)
         world.start_root(NodeActor, who, root_children(told))
         world.tell("port/launcher", SupervisorReady(f"gossip on {network.address}"))
+        return control
 
     def _keys(self) -> RingKeys | None:
         if not self._options.ring:

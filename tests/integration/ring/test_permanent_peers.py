@@ -12,6 +12,7 @@ from ring_rig import (
     Ring,
     accusations,
     all_say,
+    eventually,
     health,
     living,
     members,
@@ -20,9 +21,15 @@ from ring_rig import (
     whole,
 )
 
+from actors.messages.ring import Members, QueryMembers
+
 
 def own_id(machine: Machine) -> str:
     return machine.ready().member_id
+
+
+def settled(machine: Machine) -> bool:
+    return machine.ask(QueryMembers(), Members).settled
 
 
 @pytest.mark.parametrize("kind", ["open_ring", "keyed_ring"])
@@ -30,6 +37,7 @@ def test_members_are_told_in_a_table_and_as_json(kind: str, request: pytest.Fixt
     ring: Ring = request.getfixturevalue(kind)
     first = ring.machines[0]
     ids = whole(ring.machines[:3])
+    eventually("the first exchange is done", lambda: settled(first))
     said = first.hab("ring", "members", "--json").json
     assert said["schema"] == "ring.members/1"
     assert said["me"] == own_id(first)
