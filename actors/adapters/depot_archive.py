@@ -21,7 +21,7 @@ from actors.depot.artifact import MORE_METAFILES, Description, describe
 from actors.depot.hart import HEADER_LIMIT, HartHeader, parse_header
 from actors.depot.ident import PackageIdent
 from actors.depot.metadata import FILE_LIMIT, METAFILES
-from actors.depot.tree import ident_of_member, member_parts
+from actors.depot.tree import ident_of_member, leads_to_package, member_parts
 from actors.errors import CryptoError, Refused
 
 RUN: Final = (("run",), ("hooks", "run"))  # either makes a package a service
@@ -54,6 +54,8 @@ def read_archive(file: Path, header: HartHeader) -> ArchiveFiles:
         try:
             with lzma.LZMAFile(stream) as plain, tarfile.open(fileobj=plain, mode="r|") as tar:
                 for member in tar:
+                    if member.isdir() and leads_to_package(member.name, ident):
+                        continue
                     ident = ident or ident_of_member(member.name)
                     if ident is None or not ident.full:
                         break

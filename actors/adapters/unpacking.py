@@ -21,7 +21,7 @@ from nacl.signing import VerifyKey
 from actors.depot.hart import HEADER_LIMIT, HartHeader, parse_header, parse_public_key
 from actors.depot.ident import PackageIdent
 from actors.depot.metadata import FILE_LIMIT, check_ident
-from actors.depot.tree import ident_of_member, link_stays, member_parts
+from actors.depot.tree import ident_of_member, leads_to_package, link_stays, member_parts
 from actors.errors import CryptoError, Refused
 
 CHUNK: Final = 1024 * 1024
@@ -65,6 +65,8 @@ def peek_ident(file: Path, header: HartHeader) -> PackageIdent:
         try:
             with lzma.LZMAFile(stream) as plain, tarfile.open(fileobj=plain, mode="r|") as tar:
                 member = tar.next()
+                while member is not None and member.isdir() and leads_to_package(member.name):
+                    member = tar.next()
         except (tarfile.TarError, lzma.LZMAError, EOFError, ValueError) as error:
             raise _damaged(file, error) from error
     ident = ident_of_member(member.name) if member is not None else None
@@ -125,6 +127,8 @@ def tdeps_of(directory: Path) -> tuple[str, ...]:
 
 
 def _take(work: _Unpacking, tar: tarfile.TarFile, member: tarfile.TarInfo) -> None:
+    if member.isdir() and leads_to_package(member.name, work.ident):
+        return
     parts = member_parts(member.name, work.ident)
     work.members += 1
     if work.members > MEMBERS_LIMIT:

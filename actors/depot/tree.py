@@ -40,6 +40,22 @@ def ident_of_member(name: str) -> PackageIdent | None:
     return PackageIdent(*parts[2:6]) if parts[:2] == STORE and len(parts) >= 6 else None
 
 
+def leads_to_package(name: str, ident: PackageIdent | None = None) -> bool:
+    """Whether a member's name is a directory above a package's (above that of `ident`, if known).
+
+    Older archives begin with these (`hab`, `hab/pkgs`, …); they say nothing, and are passed over.
+    """
+    try:
+        parts = split_name(name)
+    except Refused:
+        return False
+    if parts[:1] == ("opt",):
+        parts = parts[1:]
+    if ident is None:
+        return len(parts) < 6 and parts[:2] == STORE[: len(parts)]
+    return parts == (*STORE, ident.origin, ident.name, ident.version)[: len(parts)]
+
+
 def split_name(name: str) -> tuple[str, ...]:
     """A relative name as its parts. Raises Refused for `..`, NUL, and absurd lengths."""
     parts = tuple(part for part in name.split("/") if part not in ("", "."))

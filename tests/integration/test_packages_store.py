@@ -8,7 +8,7 @@ import io
 import lzma
 import os
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,14 +58,14 @@ class Member:
     link: str = ""
 
 
-def archive(ident: str, *members: Member, home: str = "") -> bytes:
-    """A `.tar.xz` as Habitat makes it."""
+def archive(ident: str, *members: Member, home: str = "", before: Sequence[Member] = ()) -> bytes:
+    """A `.tar.xz` as Habitat makes it; `before` comes before the package's directory."""
     out = io.BytesIO()
     home = home or f"hab/pkgs/{ident}"
     first = Member("", type=tarfile.DIRTYPE, mode=0o755)
     basic = (Member("IDENT", ident.encode()), Member("TARGET", TARGET.encode()))
     with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as tar:
-        for member in (first, *basic, *members):
+        for member in (*before, first, *basic, *members):
             name = member.name if member.name.startswith("!") else f"{home}/{member.name}"
             info = tarfile.TarInfo(name.lstrip("!").rstrip("/"))
             info.type, info.mode, info.linkname = member.type, member.mode, member.link

@@ -11,6 +11,7 @@ from types import ModuleType
 
 import pytest
 
+from actors.adapters.depot_archive import read_archive
 from actors.adapters.package_removal import loaded_packages, removal, remove
 from actors.adapters.package_store import PackageStore
 from actors.adapters.trees import digest_tree
@@ -231,3 +232,30 @@ def test_what_is_loaded_is_not_uninstalled(store: PackageStore, pack: Callable[.
     remove(store, plan.gone, lambda _: None)  # again: nothing to do
     with pytest.raises(Refused, match="not installed"):
         removal(store, "acme/web/0.9")
+
+
+def test_an_archive_that_begins_with_the_directories_above_its_package_installs(
+    store: PackageStore, tmp_path: Path
+) -> None:
+    """As Habitat's archives of 2016 do."""
+    above = ["hab", "hab/pkgs", "hab/pkgs/acme", "hab/pkgs/acme/web", "hab/pkgs/acme/web/1.0"]
+    file = tmp_path / "web.hart"
+    directory = pieces.tarfile.DIRTYPE
+    file.write_bytes(
+        pieces.hart(
+            pieces.archive(IDENT, before=[Member(f"!{name}", type=directory) for name in above])
+        )
+    )
+    assert str(store.install(file).ident) == IDENT
+    assert read_archive(file, verify(file, store.key_cache)).files["TARGET"] == b"x86_64-linux"
+    for name in ("hab/pkgs/acme/other", "etc"):
+        wrong = [Member(f"!{name}", type=directory)]
+        file.write_bytes(pieces.hart(pieces.archive("acme/web/2.0/1", before=[*wrong])))
+        before = store.installed()
+        if name == "etc":
+            with pytest.raises(Refused, match="does not hold"):
+                store.install(file)
+        else:
+            with pytest.raises(Refused, match="is outside"):
+                store.install(file)
+        assert store.installed() == before
