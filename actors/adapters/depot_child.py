@@ -16,6 +16,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from actors.depot.ident import PackageIdent, parse_ident
 from actors.errors import HabError, Refused
 from actors.messages.service import Progress
 
@@ -23,6 +24,7 @@ from actors.messages.service import Progress
 class InstallOrder(msgspec.Struct, frozen=True):
     """What to install: `source`, a file or directory, or else `ident` from a channel of a depot.
 
+    `services` is where service directories are: install hooks run in them; empty: none are run.
     `url` empty: the depot that environment and cli.toml name, else the one below `root`.
     """
 
@@ -32,6 +34,7 @@ class InstallOrder(msgspec.Struct, frozen=True):
     source: str = ""
     channel: str = "stable"
     url: str = ""
+    services: str = ""
 
 
 class Told(msgspec.Struct, frozen=True, tag=True):
@@ -75,7 +78,23 @@ def main() -> None:
 
 
 def install(order: InstallOrder, tell: Callable[[Progress], None]) -> Done:
-    """Install what is ordered, telling how it goes. Raises HabError, OSError."""
+    """Install what is ordered and run its install hooks. Raises HabError, OSError."""
+    done = _bring(order, tell)
+    if order.services:
+        _run_hooks(order, parse_ident(done.ident), tell)
+    return done
+
+
+def _run_hooks(order: InstallOrder, ident: PackageIdent, tell: Callable[[Progress], None]) -> None:
+    from actors.adapters.install_hooks import InstallHooks
+    from actors.adapters.package_store import PackageStore
+
+    store = PackageStore(Path(order.root), key_cache=Path(order.key_cache))
+    services = Path(order.services)
+    InstallHooks(store, services, os.environ, lambda text: tell(Progress(text))).installed(ident)
+
+
+def _bring(order: InstallOrder, tell: Callable[[Progress], None]) -> Done:
     from actors.adapters.depot_client import depot_settings, open_depot
     from actors.adapters.depot_fetch import Fetcher
     from actors.adapters.package_store import PackageStore

@@ -38,6 +38,11 @@ TIMEOUT_S: Final = 600.0  # a hook that installs something may take minutes; one
 SHOWN: Final = 8 * 1024  # bytes at the end of what a hook wrote
 
 
+def hooks_due(store: PackageStore, ident: PackageIdent) -> bool:
+    """Whether an install hook of a package, or of one it needs, has not succeeded yet."""
+    return bool(_due(store, ident))
+
+
 class InstallHooks:
     """Runs the hooks of packages in a store; `services` holds the service directories."""
 
@@ -55,15 +60,9 @@ class InstallHooks:
 
         Raises Refused where one fails: the package stays, and the next install runs it again.
         """
-        needed = [parse_ident(line) for line in reversed(tdeps_of(self._store.path(ident)))]
-        for each in (*needed, ident):
-            place = self._store.path(each)
-            if not (place / "hooks" / "install").is_file():
-                continue
-            if (read_metafile(place / HOOK_STATUS) or b"").strip() == b"0":
-                continue
+        for each in _due(self._store, ident):
             code, output = self._run(each, "install")
-            _write_status(place, code)
+            _write_status(self._store.path(each), code)
             if code:
                 raise Refused(
                     f"the install hook of {each} failed with {code}; the package is installed, "
@@ -157,6 +156,17 @@ class InstallHooks:
             read_environment(text, variable) if text else {},
             read_toml(read_metafile(user) or b"", str(user)),
         ).merged()
+
+
+def _due(store: PackageStore, ident: PackageIdent) -> list[PackageIdent]:
+    """The packages whose install hook is to be run, those that others need first."""
+    needed = [parse_ident(line) for line in reversed(tdeps_of(store.path(ident)))]
+    return [
+        each
+        for each in (*needed, ident)
+        if (store.path(each) / "hooks" / "install").is_file()
+        and (read_metafile(store.path(each) / HOOK_STATUS) or b"").strip() != b"0"
+    ]
 
 
 def _write_status(place: Path, code: int) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from actors.adapters.depot_child import Done, InstallOrder, Line, NotDone, Told
 from actors.adapters.files import read
+from actors.adapters.install_hooks import hooks_due
 from actors.adapters.installs import Installs
 from actors.adapters.package_store import Installed, PackageStore
 from actors.adapters.service_directories import (
@@ -97,8 +98,9 @@ class PackagesPort:
                 return None
             case ResolvePackage(ident, install, config_from, channel, url):
                 found = self._store.find(ident)
-                if found is None and install:
-                    order = self._order(ident=ident, channel=channel, url=url)
+                if install and (found is None or hooks_due(self._store, found)):
+                    named = ident if found is None else str(found)
+                    order = self._order(ident=named, channel=channel, url=url)
                     self._installs.order(order, envelope)
                     return None
                 if found is None:
@@ -127,7 +129,8 @@ class PackagesPort:
         self, *, ident: str = "", source: str = "", channel: str = "stable", url: str = ""
     ) -> InstallOrder:
         store = self._store
-        return InstallOrder(str(store.root), str(store.key_cache), ident, source, channel, url)
+        places = str(store.root), str(store.key_cache)
+        return InstallOrder(*places, ident, source, channel, url, str(self._layout.services))
 
     def _heard(self, envelope: Envelope, line: Line) -> None:
         """Pass on what an install says; on one of its threads."""
