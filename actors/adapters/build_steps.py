@@ -192,9 +192,10 @@ class BuildSteps:
         own = [str(home / part) for part in plan.lists.get("pkg_bin_dirs", ())]
         bins = [entry for dep in every for entry in self._entries(dep, "PATH")]
         runtime = self._inherited(found.deps)
+        host = f"{HOST_PATH}:{self._work / 'bin'}"
         text = [
             *(f"{n}=({' '.join(shlex.quote(paths[d]) for d in v)})\n" for n, v in lists.items()),
-            f"export PATH={shlex.quote(':'.join((*own, *bins, HOST_PATH)))}\n",
+            f"export PATH={shlex.quote(':'.join((*own, *bins, host)))}\n",
             *(
                 f"__runtime_environment[{shlex.quote(n)}]={shlex.quote(v)}\n"
                 for n, v in runtime.items()
@@ -291,6 +292,8 @@ class BuildSteps:
             )
         with self._hidden(self._place, ident) as place:
             self._describe(plan, ident, place)
+            size = sum(path.lstat().st_size for path in place.rglob("*"))
+            self._say(f"Packing {size / 1e6:.1f} MB, compressed at level {self._request.level}")
             payload = self._work / "payload"
             with payload.open("wb") as out:
                 epoch, level = self._request.epoch, self._request.level

@@ -12,6 +12,7 @@ import select
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from actors.depot.plan import last_build
 from actors.errors import HabError, Refused, UsageError
 
 SCRIPT: Final = Path(__file__).with_name("plan_build.sh")
+HAB: Final = Path(sys.executable).with_name("hab")
 FILE_NAME: Final = "plan.sh"
 LOOK_S: Final = 0.2  # between two looks whether bash still runs
 SECRETS: Final = frozenset(("HAB_AUTH_TOKEN", "HAB_CTL_SECRET", "HAB_RING_KEY"))
@@ -179,11 +181,13 @@ def environment(request: BuildRequest, store: PackageStore, work: Path) -> dict[
         if name.startswith(HANDED):
             own.pop(name, None)
             own[name.removeprefix(HANDED)] = value
-    for name in ("home", "tmp"):
+    for name in ("home", "tmp", "bin"):
         (work / name).mkdir()
+    if HAB.is_file():  # plans ask it for paths of packages
+        (work / "bin" / "hab").symlink_to(HAB)
     return {
         **own,
-        "PATH": HOST_PATH,
+        "PATH": f"{HOST_PATH}:{work / 'bin'}",
         "HOME": str(work / "home"),
         "TMPDIR": str(work / "tmp"),
         "LANG": "C.UTF-8",
@@ -191,6 +195,7 @@ def environment(request: BuildRequest, store: PackageStore, work: Path) -> dict[
         "SOURCE_DATE_EPOCH": str(request.epoch),
         "PLAN_CONTEXT": str(request.context),
         "SRC_PATH": str(request.source),
+        "HAB_ROOT": str(store.root),
         "HAB_ROOT_PATH": str(store.root),
         "HAB_PKG_PATH": str(store.packages),
         "HAB_CACHE_SRC_PATH": str(store.root / "cache" / "src"),

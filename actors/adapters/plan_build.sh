@@ -15,6 +15,14 @@ umask 0022
 pkg_origin="" pkg_deps=() pkg_build_deps=() pkg_bin_dirs=() pkg_lib_dirs=() pkg_include_dirs=()
 pkg_pconfig_dirs=() pkg_svc_run="" pkg_exposes=() pkg_interpreters=() pkg_license=()
 pkg_svc_user=hab pkg_svc_group=hab
+__svc_paths() { # NAME: where its service will be; a plan may use these while its name is not known
+  pkg_svc_path="$HAB_ROOT_PATH/svc/$1"
+  pkg_svc_data_path="$pkg_svc_path/data" pkg_svc_files_path="$pkg_svc_path/files"
+  pkg_svc_var_path="$pkg_svc_path/var" pkg_svc_config_path="$pkg_svc_path/config"
+  pkg_svc_config_install_path="$pkg_svc_path/config_install"
+  pkg_svc_static_path="$pkg_svc_path/static"
+}
+__svc_paths @__pkg_name__@
 declare -A pkg_exports=() pkg_binds=() pkg_binds_optional=()
 declare -A __runtime_environment=() __buildtime_environment=()
 __scalars=(pkg_origin pkg_name pkg_version pkg_release pkg_maintainer pkg_description
@@ -258,11 +266,12 @@ do_default_build_config() {
 do_default_build_service() {
   if [[ -z "${pkg_svc_run:-}" || -f "$pkg_prefix/hooks/run" ]]; then return 0; fi
   build_line "Writing a run script for: $pkg_svc_run"
-  # Who it runs as is the supervisor's business; it stands in SVC_USER.
+  # Who it runs as is the supervisor's business; it stands in SVC_USER. So is where: it says.
+  local place="\${HAB_SVC_PATH:-/hab/svc/$pkg_name}"
   printf '%s\n' '#!/bin/sh' \
-    "export HOME=\"\${HAB_SVC_DATA_PATH:-$pkg_svc_data_path}\"" \
-    "cd \"\${HAB_SVC_PATH:-$pkg_svc_path}\" || exit 1" \
-    "exec $pkg_svc_run 2>&1" >"$pkg_prefix/run"
+    "export HOME=\"$place/data\"" \
+    "cd \"$place\" || exit 1" \
+    "exec ${pkg_svc_run//"$pkg_svc_path"/"$place"} 2>&1" >"$pkg_prefix/run"
   chmod 0755 "$pkg_prefix/run"
 }
 do_default_strip() { __ask strip "$pkg_prefix"; }
@@ -349,11 +358,7 @@ __ask plan # names and versions are checked, the release is given, nobody else b
 # shellcheck source=/dev/null
 source "$__work/answer"
 __places
-pkg_svc_path="$HAB_ROOT_PATH/svc/$pkg_name"
-pkg_svc_data_path="$pkg_svc_path/data" pkg_svc_files_path="$pkg_svc_path/files"
-pkg_svc_var_path="$pkg_svc_path/var" pkg_svc_config_path="$pkg_svc_path/config"
-pkg_svc_config_install_path="$pkg_svc_path/config_install"
-pkg_svc_static_path="$pkg_svc_path/static"
+__svc_paths "$pkg_name"
 mkdir -p "$HAB_CACHE_SRC_PATH"
 
 __here do_begin

@@ -256,6 +256,25 @@ def test_dependencies_are_found_put_in_path_and_written_down(site: Site) -> None
     assert info.environment["PYTHONPATH"] == f"/own:{there}/lib"
 
 
+def test_a_service_s_places_are_known_to_the_plan_and_found_by_the_service(site: Site) -> None:
+    site.write(
+        'pkg_svc_run="web -c $pkg_svc_config_path/web.conf -d $pkg_svc_data_path"\n'
+        f'do_before() {{ echo "$pkg_svc_files_path" > "{site.path}/files"; }}\n'
+    )
+    place = site.install(site.build())
+    assert (site.path / "files").read_text() == f"{site.store.root}/svc/web/files\n"
+    run = (place / "run").read_text().replace("exec web", "echo")
+    env = {"HAB_SVC_PATH": str(site.path), "PATH": "/usr/bin:/bin"}
+    said = subprocess.check_output(["sh", "-c", run], text=True, env=env)
+    assert said == f"-c {site.path}/config/web.conf -d {site.path}/data\n"
+
+
+def test_a_plan_may_ask_hab(site: Site) -> None:
+    site.write(f'do_begin() {{ hab pkg list > "{site.path}/list"; }}\n')
+    site.build()
+    assert (site.path / "list").read_text() == ""
+
+
 @pytest.mark.parametrize("kind", ["path", "file", "http"])
 def test_a_source_is_fetched_verified_and_unpacked(
     site: Site, kind: str, serve: Callable[[Path], str]
