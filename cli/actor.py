@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 import click
 
+from actors.messages.base import split_name
 from actors.messages.runtime import (
     ActorInfo,
     ActorList,
@@ -32,7 +32,6 @@ VERBS = {
     "kill": ("cli.actor:kill", "Kill an actor; its supervisor restarts it."),
     "trace": ("cli.actor:trace", "Write an event for each message some actors handle."),
 }
-_MEMBER = re.compile(r"[0-9a-f]{4,32}")  # no path of an actor begins with such a word
 
 
 @click.group(cls=LazyGroup, lazy=VERBS)
@@ -219,10 +218,8 @@ def _facts(info: ActorInfo) -> dict[str, object]:
 
 def _addressed(asked: Session, name: str) -> tuple[Session, str]:
     """Split a member id, or its beginning, from an actor's name."""
-    member, slash, path = name.partition("/")
-    if slash and _MEMBER.fullmatch(member):
-        return asked.through(member), path
-    return asked, name
+    member, path = split_name(name)
+    return asked.through(member), path
 
 
 def _tell(done: Ok, text: str, verb: str, *, as_json: bool) -> None:

@@ -11,7 +11,7 @@ from actors.driver import session
 from actors.driver.connection import answer_of
 from actors.driver.handles import ActorHandle
 from actors.errors import ActorNameError, UsageError
-from actors.messages.base import join_address, split_address
+from actors.messages.base import join_address, split_name
 from actors.messages.primitives import ActorCreated, FindActor, QueryUserActors, UserActors
 from actors.messages.runtime import ActorInfo, ActorList, InspectActor, KillActor, ListActors
 
@@ -21,11 +21,12 @@ def get_actor(name: str, node: str = "") -> ActorHandle:
 
     `node` is a member's name or the beginning of its id; empty: the one asked.
     `name` is what `.options(name=…)` gave, a path such as `service/redis.default`, or
-    `<member>/<path>`. The supervisor's own actors can be inspected and killed, not called.
+    `<member>/<path>`, where the beginning of the member's id is enough. The supervisor's own actors
+    can be inspected and killed, not called.
     Raises ActorNameError (also a ValueError) where there is none.
     """
     connection = session.current()
-    member, name = split_address(name)
+    member, name = split_name(name)
     node = member or node
     try:
         found = answer_of(connection, FindActor(name), node)

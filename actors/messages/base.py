@@ -15,6 +15,7 @@ Address: TypeAlias = str
 MemberId: TypeAlias = str
 
 _MEMBER = re.compile(r"[0-9a-f]{32}")
+_BEGINNING = re.compile(r"[0-9a-f]{4,32}")  # of a member id; no path of an actor begins so
 
 
 class Message(msgspec.Struct, frozen=True, tag_field="t", tag=True, omit_defaults=True):
@@ -45,6 +46,12 @@ def split_address(address: Address) -> tuple[MemberId | None, str]:
     if slash and is_member_id(head):
         return head, rest
     return None, address
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """An actor's name as a person writes it: (beginning of a member id or "", path)."""
+    head, slash, rest = name.partition("/")
+    return (head, rest) if slash and _BEGINNING.fullmatch(head) else ("", name)
 
 
 def join_address(member: MemberId, path: str) -> Address:

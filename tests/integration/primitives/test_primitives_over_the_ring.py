@@ -95,6 +95,7 @@ def test_a_named_actor_is_found_on_its_member_and_named_once(driver: Ring, tally
     one = tally.options(name="tally", node="two").remote(1)
     assert actors.get_actor("tally", node="two") == one
     assert actors.get_actor(one.address) == one
+    assert actors.get_actor(f"{one.member[:8]}/host/tally") == one
     with pytest.raises(ActorNameError, match="no actor named tally"):
         actors.get_actor("tally")
     with pytest.raises(ValueError, match="already"):
@@ -194,6 +195,17 @@ def test_a_call_whose_member_dies_is_answered_and_its_actor_comes_back(
         actors.get(waiting, timeout=20)
     assert once_back(one.add.remote) == 6
     actors.kill(one)
+
+
+def test_what_a_driver_made_elsewhere_ends_when_its_own_member_comes_back_without_it(
+    driver: Ring, tally: Any
+) -> None:
+    mine = tally.options(node="two").remote()
+    pid = actors.get(mine.pid.remote())
+    os.kill(driver["one"].supervisor(), signal.SIGKILL)  # and with it all its sessions
+    eventually("what nobody owns any more has ended", lambda: not alive(pid), 60)
+    deaths = driver["two"].events("UserActorEnded")
+    assert any(event.fields["name"] == mine.path for event in deaths)
 
 
 def test_a_call_whose_member_freezes_is_answered_once_the_ring_has_lost_it(
