@@ -74,7 +74,8 @@ def mentioned(text: str) -> Iterator[str]:
 
 def paths(text: str) -> Iterator[str]:
     """The files and folders of the project that the prose names."""
-    return (words for words in _spans(text) if re.match(r"(actors|cli|tests|scripts)/", words))
+    spans = (words.partition(" ")[0] for words in _spans(text))  # a script may have options
+    return (path for path in spans if re.match(r"(actors|cli|tests|scripts)/", path))
 
 
 def _spans(text: str) -> Iterator[str]:
