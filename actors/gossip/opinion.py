@@ -8,7 +8,7 @@ operator's).
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from actors.gossip.core import ACCUSER_DIGITS, NET, Core
 from actors.gossip.identity import Identity
@@ -320,8 +320,12 @@ def _is_old_news(claim: Claim, known: Standing) -> bool:
     number, ours = (claim.epoch, claim.incarnation), (member.epoch, member.incarnation)
     if number != ours:
         return number < ours
-    rank = RANK[health]
-    if claim.health < rank:
-        return not claim.left
-    # The same said briefly; an accusation may name another accuser.
-    return claim.health == rank and claim.health != 1 and not claim.address
+    said, rank = max(claim.health, 2) if claim.left else claim.health, RANK[health]
+    if said != rank or said == 1:
+        return said < rank  # the same accusation may name another accuser
+    return not claim.address or _record(claim) <= _record(member)
+
+
+def _record(of: Claim | Member) -> tuple[Any, ...]:
+    """What decides between two records of one number, in the order of `precedence`."""
+    return of.left, of.stamp, of.address, of.name, of.keys, of.permanent
