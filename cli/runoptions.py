@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +71,19 @@ def _control(text: str) -> str:
     return text if text.startswith("/") else listen_address(text, CTL_PORT)
 
 
+def _host_name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9.-]{1,253}", text.strip()):
+        raise ValueError(f"{text!r} is no host name")
+    return text.strip().lower()
+
+
+def _file(text: str) -> str:
+    path = Path(text).absolute()
+    if not path.is_file():
+        raise ValueError(f"File: '{text}' cannot be found")
+    return str(path)
+
+
 def _count(text: str) -> int:
     if not text.strip().isdigit():
         raise ValueError(f"{text!r} is no whole number")
@@ -89,12 +103,43 @@ RUN_OPTIONS: tuple[RunOption, ...] = (
     RunOption(
         "listen_http",
         ("--listen-http",),
-        "Address of the HTTP gateway. This release opens no HTTP port: the address is checked, "
-        "kept and shown by `hab sup status`.",
+        "Address of the HTTP gateway. Beyond loopback it tells secrets only to whoever has the "
+        "token in HAB_SUP_GATEWAY_AUTH_TOKEN.",
         env="HAB_LISTEN_HTTP",
         shown=DEFAULT_HTTP,
         metavar="IP[:PORT]",
         read=lambda text: listen_address(text, HTTP_PORT),
+    ),
+    RunOption("http_disable", ("-D", "--http-disable"), "Open no HTTP gateway.", kind="flag"),
+    RunOption(
+        "http_host",
+        ("--http-host",),
+        "A name the HTTP gateway answers to, beside addresses, localhost and this machine's name; "
+        "repeat for more.",
+        kind="texts",
+        metavar="NAME",
+        read=_host_name,
+    ),
+    RunOption(
+        "key",
+        ("--key",),
+        "Private key (PEM) of the HTTP gateway's TLS; --certs is needed with it.",
+        metavar="FILE",
+        read=_file,
+    ),
+    RunOption(
+        "certs",
+        ("--certs",),
+        "Certificates (PEM) of the HTTP gateway's TLS; --key is needed with it.",
+        metavar="FILE",
+        read=_file,
+    ),
+    RunOption(
+        "ca_certs",
+        ("--ca-certs",),
+        "Certificates (PEM) of which clients of the HTTP gateway have to show one.",
+        metavar="FILE",
+        read=_file,
     ),
     RunOption(
         "listen_ctl",

@@ -23,7 +23,7 @@ from cli.output import color_wanted, say
 from cli.problem import Failure
 from cli.settings import lock_holder, make_directory
 from cli.supconfig import Resolved, resolve
-from cli.values import CTL_PORT, GOSSIP_PORT, is_loopback, join_host, split_host
+from cli.values import CTL_PORT, GOSSIP_PORT, HTTP_PORT, is_loopback, join_host, split_host
 
 SUPERVISOR = (sys.executable, "-m", "actors.adapters.supervisor")
 # What must not reach the environment of services.
@@ -64,11 +64,22 @@ def supervisor_options(
     if layout.name != DEFAULT_NAME and not resolved.given("listen_ctl"):
         control = str(layout.control_socket)
     org = resolved.text("org")
+    if bool(resolved.text("certs")) != bool(resolved.text("key")):
+        raise UsageError("--certs and --key belong together: give both, or none")
+    if resolved.text("ca_certs") and not resolved.text("certs"):
+        raise UsageError(
+            "--ca-certs needs --certs and --key: without TLS there are no certificates"
+        )
     return SupervisorOptions(
         root=str(layout.root),
         name=layout.name,
         listen_gossip=gossip,
         listen_http=resolved.text("listen_http"),
+        http_disable=resolved.flag("http_disable"),
+        http_hosts=resolved.texts("http_host"),
+        http_certificate=resolved.text("certs"),
+        http_key=resolved.text("key"),
+        http_client_ca=resolved.text("ca_certs"),
         listen_ctl=control,
         peers=resolved.texts("peer"),
         peer_watch_file=resolved.text("peer_watch_file"),
@@ -247,4 +258,9 @@ def warnings(options: SupervisorOptions) -> list[str]:
             found.append(
                 f"control listens on {options.listen_ctl}: whoever knows the secret commands it."
             )
+    if not options.http_disable and (why := taken(*split_host(options.listen_http, HTTP_PORT))):
+        found.append(
+            f"the HTTP gateway cannot listen on {options.listen_http} now ({why}); it tries again. "
+            "--listen-http chooses another address."
+        )
     return found

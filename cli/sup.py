@@ -100,7 +100,7 @@ def status(*, asked: Session, as_json: bool) -> None:
     if as_json:
         emit_json("sup.status/1", facts)
         return
-    facts["listen_http"] = f"{info.listen_http} (kept; this release opens no HTTP port)"
+    facts["listen_http"] = info.listen_http or "disabled"
     facts["uptime"] = duration_words(facts.pop("uptime_s"))
     facts["started"] = _local_time(facts.pop("started_wall"))
     width = max(len(name) for name in facts)

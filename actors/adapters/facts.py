@@ -115,7 +115,7 @@ def identity(options: SupervisorOptions, launcher_pid: int, address: str) -> Ide
         pid=os.getpid(),
         launcher_pid=launcher_pid,
         listen_gossip=address,
-        listen_http=options.listen_http,
+        listen_http="" if options.http_disable else options.listen_http,
         listen_ctl=options.listen_ctl,
         ring=options.ring,
         org=options.org,

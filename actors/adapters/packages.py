@@ -24,6 +24,7 @@ from actors.adapters.service_directories import (
     check_name,
     owner_of,
     read_templates,
+    tail,
 )
 from actors.depot.ident import PackageIdent, parse_ident
 from actors.errors import HabError, Refused
@@ -37,6 +38,7 @@ from actors.messages.depot import (
     TemplatesRead,
     WritePidFile,
 )
+from actors.messages.gateway import HookOutput, ReadHookOutput
 from actors.messages.runtime import CallFailed
 from actors.messages.service import Progress
 from actors.node.options import StateLayout
@@ -119,6 +121,13 @@ class PackagesPort:
                 wanted = ServiceFiles(config, hooks, files)
                 done = self._directories.prepare(service, wanted, owner)
                 return ServicePrepared(service, done.path, done.hooks, done.changed)
+            case ReadHookOutput(service, hook):
+                check_name(service)
+                check_name(hook)
+                logs = self._layout.services / service / "logs"
+                return HookOutput(
+                    tail(logs / f"{hook}.stdout.log"), tail(logs / f"{hook}.stderr.log")
+                )
             case WritePidFile(service, pid):
                 self._directories.write_pid(service, pid)
                 return None

@@ -29,6 +29,7 @@ UPLOADED_MODE: Final = 0o640
 PID_MODE: Final = 0o644
 FILE_LIMIT: Final = 16 * 1024 * 1024  # a hook or a configuration file is text
 FILES_LIMIT: Final = 10_000
+OUTPUT_LIMIT: Final = 64 * 1024
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -170,6 +171,20 @@ def config_files(source: Path) -> dict[str, bytes]:
                 if len(found) > FILES_LIMIT:
                     raise Refused(f"{source} holds more than {FILES_LIMIT} files", "bad-package")
     return found
+
+
+def tail(path: Path) -> str:
+    """The end of a log file, at most 64 KiB; empty where there is none. Follows no link."""
+    try:
+        fd = os.open(path, _FILE)
+    except OSError:
+        return ""
+    with os.fdopen(fd, "rb") as file:
+        what = os.fstat(fd)
+        if not stat.S_ISREG(what.st_mode):
+            return ""
+        file.seek(max(0, what.st_size - OUTPUT_LIMIT))
+        return file.read(OUTPUT_LIMIT).decode(errors="replace")
 
 
 def check_name(service: str) -> None:

@@ -164,8 +164,25 @@ class Supervisor:
         for event in self._damaged:
             world.emit("node", event)
         world.start_root(NodeActor, who, root_children(told))
+        self._http(world)
         world.tell("port/launcher", SupervisorReady(f"gossip on {network.address}"))
         return control
+
+    def _http(self, world: World) -> None:
+        options = self._options
+        if options.http_disable:
+            return
+        from actors.adapters.http_gateway import HttpGateway, HttpOptions
+
+        told = HttpOptions(
+            options.listen_http,
+            os.environ.get("HAB_SUP_GATEWAY_AUTH_TOKEN", ""),
+            frozenset(name.lower() for name in options.http_hosts),
+            options.http_certificate,
+            options.http_key,
+            options.http_client_ca,
+        )
+        self._closing(HttpGateway(world, told))
 
     def _keys(self) -> RingKeys | None:
         if not self._options.ring:

@@ -40,10 +40,11 @@ class SupervisorOptions:
     """One supervisor's options, all resolved: nothing is looked up again in files or environment.
 
     Addresses are `HOST:PORT` with the port always given. `listen_ctl` may also be a path, the
-    control socket of a supervisor not named `default`. `listen_http` is kept and shown; no HTTP
-    port is opened. `peers` are `HOST:PORT` and resolved again at each attempt. `ring` is the
-    ring key's name, empty for a ring without a key. `sys_ip_address` and `hostname` are
-    advertised; empty means: find out. `allow_actors` are modules whose actor classes others may
+    control socket of a supervisor not named `default`. `http_hosts` are names the HTTP gateway
+    answers to, `http_certificate`, `http_key` and `http_client_ca` PEM files. `peers` are
+    `HOST:PORT` and resolved again at each attempt. `ring` is the ring key's name, empty for a ring
+    without a key. `sys_ip_address` and `hostname` are advertised; empty means: find out.
+    `allow_actors` are modules whose actor classes others may
     start here. `trace` are globs of actors whose messages are logged from the start.
 
     Times in seconds. A service that ends is started again after `backoff_min_s` growing to
@@ -59,6 +60,11 @@ class SupervisorOptions:
     name: str = DEFAULT_NAME
     listen_gossip: str = DEFAULT_GOSSIP
     listen_http: str = DEFAULT_HTTP
+    http_disable: bool = False
+    http_hosts: tuple[str, ...] = ()
+    http_certificate: str = ""
+    http_key: str = ""
+    http_client_ca: str = ""
     listen_ctl: str = DEFAULT_CTL
     peers: tuple[str, ...] = ()
     peer_watch_file: str = ""

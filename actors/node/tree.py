@@ -14,6 +14,7 @@ from actors.control.process import HostOptions
 from actors.depot.actor import DepotActor
 from actors.effects import RestartPolicy, Spawn
 from actors.eventlog.actor import EventsActor
+from actors.gateway.actor import GatewayActor
 from actors.gossip.actor import GossipActor
 from actors.gossip.core import RingOption
 from actors.service.actor import ServicesActor
@@ -44,5 +45,6 @@ def root_children(options: TreeOptions) -> tuple[Spawn, ...]:
         Spawn("service", ServicesActor, (options.service,), SINGLETON),
         Spawn("specs", SpecsActor, (options.org,), SINGLETON),
         Spawn("host", HostsActor, (options.hosts,), SINGLETON),
+        Spawn("gateway", GatewayActor, (), SINGLETON),
         Spawn("control", ControlActor, (options.keyed,), SINGLETON),
     )

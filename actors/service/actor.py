@@ -17,6 +17,7 @@ from actors.effects import (
 from actors.messages.base import Message
 from actors.messages.envelope import Ticket
 from actors.messages.files import DirectoryListed, WatchDirectory
+from actors.messages.gateway import QueryReport
 from actors.messages.node import StopAllServices
 from actors.messages.process import ListProcesses, ProcessList
 from actors.messages.runtime import ActorAvailable, ActorDied, CallFailed, Loaded, Ok
@@ -39,6 +40,7 @@ from actors.service.life import Life, Moment
 from actors.service.lifecycle import FACTS_S
 from actors.service.options import ServiceOptions
 from actors.service.record import DIRECTORY, SUFFIX, record_path
+from actors.service.report import report
 from actors.service.roster import Roster, service_of_key, service_of_record
 
 HALT_S = 10.0  # the launcher gives a supervisor 17 s, and post-stop hooks need some of it
@@ -63,6 +65,8 @@ class ServiceActor(Actor):
         at = Moment(
             context.now(), context.random, context.instance_id, context.member, self._options
         )
+        if isinstance(message, QueryReport):
+            return [Reply(report(self._life, at))]
         if isinstance(message, Loaded):
             self._life, effects = lifecycle.begin(self._life, message.data, at)
         else:

@@ -76,6 +76,8 @@ class Life:
     last pause before post-run. `halted_s` bounds the stop when the supervisor ends. `aborting`: the
     init hook is being ended.
 
+    `ended_pid` and `ended_at`: the last end nobody had asked for, of the process or of `init`.
+
     `seen` is the view that the files in place were made from, `made` those files, `rendering` the
     one call about them that is open while the process runs. `beside` are the keys of further hooks
     that run beside the process, by hook; `due` those to run once more after that. `again`: it is
@@ -97,6 +99,8 @@ class Life:
     record: Record | None = None
     up_since_s: float | None = None
     last_exit: str = ""
+    ended_pid: int | None = None
+    ended_at: float | None = None
     health: Health = "unknown"
     first_ok: bool = True
     # what is under way

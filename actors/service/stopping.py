@@ -115,6 +115,7 @@ def crashed(life: Life, end: ProcessExited, at: Moment) -> Decision:
     pid = life.pid or end.pid
     life, effects = end_beside(life)
     life = replace(life, pid=None, last_exit=words, health="critical", record=record)
+    life = replace(life, ended_pid=pid, ended_at=at.now)
     life, more = fail(life, f"the process ended: {words}", at, failed=False)
     return life, [
         Emit(ProcessEnded(end.key, pid, words)),

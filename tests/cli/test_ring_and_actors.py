@@ -97,7 +97,7 @@ def test_supervisor_status_has_its_schema_and_pids(hab: Hab, gateway: Start) -> 
         text = hab("sup", "status").stdout
     assert answer["schema"] == "sup.status/1"
     assert (answer["member_id"], answer["launcher_pid"], answer["supervisor_pid"]) == (ME, 10, 11)
-    assert "no HTTP port" in text
+    assert "listen-http" in text
     assert "1m1s" in text
 
 

@@ -82,6 +82,7 @@ class Machine:
         self.layout = StateLayout(root, name)
         self.as_user = as_user  # a command that runs another as somebody else
         self.gossip, self.http, self.ctl = free_ports(3)
+        self.listen_http = f"127.0.0.1:{self.http}"
         self.launcher: subprocess.Popen[bytes] | None = None
         kept = {k: v for k, v in os.environ.items() if not k.startswith("HAB_") and k != "FS_ROOT"}
         self.environment = {**kept, "HAB_ROOT": str(root), "NO_COLOR": "1", "HOME": str(root)}
@@ -107,7 +108,7 @@ class Machine:
 
         It writes to `self.log`, or to the descriptor `terminal`.
         """
-        ports = [f"--listen-gossip=127.0.0.1:{self.gossip}", f"--listen-http=127.0.0.1:{self.http}"]
+        ports = [f"--listen-gossip=127.0.0.1:{self.gossip}", f"--listen-http={self.listen_http}"]
         with self.log.open("ab") as log:
             self.launcher = subprocess.Popen(
                 [*self.as_user, HAB, *verb, *ports, *words],

@@ -1,0 +1,219 @@
+"""`/census` and `/butterfly`: the groups and the members of the ring, in Habitat's forms."""
+
+from __future__ import annotations
+
+import contextlib
+import tomllib
+from collections.abc import Mapping
+from typing import Final
+
+from actors.gateway.services import Json, ident_document, sys_document
+from actors.messages.groups import GroupConfig, GroupFacts, GroupFile
+from actors.messages.ring import Census, GroupMember, MemberHealth, Members, MemberView
+
+HEALTH: Final[dict[MemberHealth, str]] = {
+    "alive": "Alive",
+    "suspect": "Suspect",
+    "confirmed": "Confirmed",
+    "departed": "Departed",
+}
+NO_ELECTION: Final = {
+    f"{kind}election_is_{state}": False
+    for kind in ("", "update_")
+    for state in ("running", "no_quorum", "finished")
+}
+
+
+def census_document(census: Census, facts: GroupFacts, members: Members, *, trusted: bool) -> Json:
+    """All groups with a member or with something applied to them, by name."""
+    permanent = {view.member.id: view.member.permanent for view in members.members}
+    names = sorted({*census.groups, *facts.configs, *facts.files})
+    groups: Json = {}
+    for name in names:
+        population: Json = {
+            one.info.member: _member(one, permanent.get(one.info.member, False), trusted)
+            for one in census.groups.get(name, ())
+        }
+        config, files = facts.configs.get(name), facts.files.get(name, ())
+        groups[name] = {
+            "service_group": name,
+            "election_status": "None",
+            "update_election_status": "None",
+            "leader_id": None,
+            "update_leader_id": None,
+            "local_member_id": members.me,
+            "population": population,
+            "service_config": _config(config) if trusted else None,
+            "service_files": {file.name: _file(file) for file in files} if trusted else None,
+            "changed_service_files": [],
+        }
+    return {
+        "changed": False,
+        "census_groups": groups,
+        "local_member_id": members.me,
+        "last_service_counter": census.version,
+        "last_membership_counter": len(members.members),
+        "last_election_counter": 0,
+        "last_election_update_counter": 0,
+        "last_service_config_counter": sum(c.version for c in facts.configs.values()),
+        "last_service_file_counter": sum(f.version for of in facts.files.values() for f in of),
+        "habring": {"version": census.version, "settled": members.settled},
+    }
+
+
+def butterfly_document(
+    census: Census, facts: GroupFacts, members: Members, *, trusted: bool
+) -> Json:
+    """Members, services and what was applied, as stores and once more flat."""
+    views = {view.member.id: view for view in members.members}
+    services: dict[str, Json] = {
+        name: {one.info.member: _service(one, trusted=trusted) for one in group}
+        for name, group in census.groups.items()
+    }
+    configs: Json = {n: _config_rumor(c, trusted=trusted) for n, c in facts.configs.items()}
+    files: Json = {
+        name: {file.name: _file_rumor(file, trusted=trusted) for file in of}
+        for name, of in facts.files.items()
+    }
+    departed = sorted(one for one, view in views.items() if view.health == "departed")
+    return {
+        "member": {
+            "members": {one: _known(view) for one, view in views.items()},
+            "health": {one: HEALTH[view.health] for one, view in views.items()},
+            "update_counter": len(views),
+        },
+        "membership": {one: _standing(view) for one, view in views.items()},
+        "service": _store(services, census.version),
+        "services": services,
+        "service_config": _store(_each(configs, "service_config"), len(configs)),
+        "latest_service_config": _each(configs, "service_config"),
+        "service_file": _store(files, len(files)),
+        "service_files": files,
+        "election": _store({}, 0),
+        "latest_election": {},
+        "election_update": _store({}, 0),
+        "latest_election_update": {},
+        "departure": _store({"departure": {one: {"member_id": one} for one in departed}}, 0),
+        "departed_members": departed,
+        "habring": {
+            "ring_id": members.ring_id,
+            "settled": members.settled,
+            "members": {one: _more(view) for one, view in views.items()},
+        },
+    }
+
+
+def _member(one: GroupMember, permanent: bool, trusted: bool) -> Json:
+    info = one.info
+    service, _, rest = info.service_group.partition(".")
+    group, _, org = rest.partition("@")
+    return {
+        "member_id": info.member,
+        "pkg": ident_document(info.package),
+        "package": info.package,
+        "service": service,
+        "group": group,
+        "org": org or None,
+        "persistent": permanent,
+        "leader": False,
+        "follower": False,
+        "update_leader": False,
+        "update_follower": False,
+        **NO_ELECTION,
+        "sys": sys_document(info.sys),
+        "alive": one.health == "alive",
+        "suspect": one.health == "suspect",
+        "confirmed": one.health == "confirmed",
+        "departed": one.health == "departed",
+        "cfg": dict(info.exports) if trusted else None,
+        "habring": {"up": info.up, "health": info.health, "topology": info.topology},
+    }
+
+
+def _service(one: GroupMember, *, trusted: bool) -> Json:
+    info = one.info
+    return {
+        "member_id": info.member,
+        "service_group": info.service_group,
+        "package": info.package,
+        "incarnation": 0,
+        "initialized": info.up,
+        "cfg": dict(info.exports) if trusted else None,
+        "sys": sys_document(info.sys),
+    }
+
+
+def _config(config: GroupConfig | None) -> Json | None:
+    if config is None:
+        return None
+    value: Json = {}
+    if not config.sealed:
+        with contextlib.suppress(UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError):
+            value = tomllib.loads(config.data.decode())
+    return {"incarnation": config.version, "value": value}
+
+
+def _file(file: GroupFile) -> Json:
+    return {"filename": file.name, "incarnation": file.version, "body": list(file.data)}
+
+
+def _config_rumor(config: GroupConfig, *, trusted: bool) -> Json:
+    return {
+        "service_group": config.service_group,
+        "from_id": "",
+        "incarnation": config.version,
+        "encrypted": config.sealed,
+        "config": list(config.data) if trusted else None,
+    }
+
+
+def _file_rumor(file: GroupFile, *, trusted: bool) -> Json:
+    return {
+        "service_group": file.service_group,
+        "from_id": "",
+        "filename": file.name,
+        "incarnation": file.version,
+        "encrypted": file.sealed,
+        "body": list(file.data) if trusted else None,
+    }
+
+
+def _known(view: MemberView) -> Json:
+    address, port = _split(view.member.address)
+    return {
+        "id": view.member.id,
+        "incarnation": view.member.incarnation,
+        "address": address,
+        "swim_port": port,
+        "gossip_port": port,
+        "persistent": view.member.permanent,
+        "departed": view.health == "departed",
+    }
+
+
+def _standing(view: MemberView) -> Json:
+    known = _known(view)
+    del known["id"], known["departed"]
+    return {**known, "health": HEALTH[view.health]}
+
+
+def _more(view: MemberView) -> Json:
+    return {
+        "name": view.member.name,
+        "left": view.member.left,
+        "heard_s": round(view.heard_s, 3) if view.heard_s >= 0 else None,
+        "suspected_by": list(view.suspected_by),
+    }
+
+
+def _store(of: Mapping[str, object], counter: int) -> Json:
+    return {"list": dict(of), "update_counter": counter}
+
+
+def _each(of: Mapping[str, object], key: str) -> Json:
+    return {name: {key: value} for name, value in of.items()}
+
+
+def _split(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port) if port.isdigit() else 0
