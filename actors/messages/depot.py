@@ -160,6 +160,14 @@ class RenderingFailed(Event, frozen=True):
     sentence: ClassVar[str] = "the files of {service} stay as they are: {reason}"
 
 
+class TemplateSaid(Event, frozen=True):
+    """A template of a service has something to say: `{{log}}`, or a hook that cannot be used."""
+
+    service: str
+    said: str
+    sentence: ClassVar[str] = "a template of {service} says: {said}"
+
+
 class ServiceFilesChanged(Event, frozen=True):
     """Files of a service were written with new content; `then` is what that led to."""
 

@@ -71,6 +71,7 @@ class ServiceInfo(Message, frozen=True):
     topology: str = "standalone"
     strategy: str = "none"
     sys: SysInfo = SysInfo()
+    permanent: bool = False
     exports: dict[str, object] = {}
     bootstrap_expect: int = 3
 

@@ -42,6 +42,15 @@ def waiting_for(spec: ServiceSpec, package: PackageInfo | None, census: Census |
     return f"waiting for service binds: {'; '.join(problems)}" if problems else ""
 
 
+def satisfied(spec: ServiceSpec, package: PackageInfo | None, census: Census) -> dict[str, str]:
+    """The binds that are satisfied now: name → group."""
+    found = {}
+    for bind in spec.binds:
+        if not _problem(bind, spec, package, census):
+            found[bind.partition(":")[0]] = bound_group(bind, spec, census)
+    return found
+
+
 def _problem(bind: str, spec: ServiceSpec, package: PackageInfo | None, census: Census) -> str:
     """Why one bind is not satisfied: not present, empty, or not exporting what is asked."""
     name, _, group = bind.partition(":")

@@ -15,6 +15,7 @@ from actors.service.gates import CENSUS_UNKNOWN
 from actors.service.options import ServiceOptions
 from actors.service.reconcile import reconcile
 from actors.service.record import Record
+from actors.service.templating import Parsed
 from actors.service.view import Made, View
 
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ class Life:
     aborting: bool = False
     # what its files are made of
     templates: TemplatesRead | None = None
+    parsed: Parsed | None = None
     census: Census | None = None
     facts: GroupFacts | None = None
     seen: View | None = None
@@ -213,6 +215,7 @@ def info_of(life: Life, at: Moment) -> ServiceInfo | None:
         topology=spec.topology,
         strategy=spec.update_strategy,
         sys=at.options.sys,
+        permanent=at.options.permanent,
         exports=dict(life.made.exports) if life.made else {},
         bootstrap_expect=spec.bootstrap_expect,
     )

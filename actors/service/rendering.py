@@ -6,21 +6,35 @@ the service runs stay as they are, and that is said.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
 import msgspec
 
 from actors.effects import Ask, Cancel, Effect, Emit, Send
+from actors.errors import Refused, TemplateError
 from actors.messages.depot import (
     PackageInfo,
     PrepareService,
     ReadTemplates,
     RenderingFailed,
+    TemplateSaid,
     TemplatesRead,
 )
 from actors.messages.files import DirectoryListed, WatchDirectory
+from actors.messages.ring import Census, ServiceInfo
+from actors.service.configuration import (
+    Layers,
+    environment_name,
+    exported,
+    read_environment,
+    read_toml,
+)
+from actors.service.context import Group, Here, ident_of, render_context, values_of
+from actors.service.gates import satisfied
 from actors.service.life import Decision, Life, Moment, package_of, spec_of
+from actors.service.templating import parse_templates, render_templates
 from actors.service.view import Made, View, view
 
 PACKAGES: Final = "port/packages"
@@ -34,12 +48,88 @@ def view_of(life: Life) -> View | None:
     return view(life.templates, spec_of(life), life.census, life.facts)
 
 
-def make(seen: View, package: PackageInfo, at: Moment) -> Made | str:
-    """The files, or why they cannot be made."""
-    del at
-    templates = seen.templates
+def parsed(life: Life) -> Life | str:
+    """The service with its templates read, or why they cannot be."""
+    assert life.templates is not None, "nothing to parse"
+    try:
+        return replace(life, parsed=parse_templates(life.templates.config, life.templates.hooks))
+    except TemplateError as error:
+        return str(error)
+
+
+def make(life: Life, seen: View, package: PackageInfo, at: Moment) -> Made | str:
+    """The files of the service, or why they cannot be made."""
+    assert life.parsed is not None, "templates that were not parsed"
+    try:
+        values = _layers(seen, package, at).merged()
+        exports = exported(package.exports, values)
+        context = render_context(
+            package,
+            values,
+            _here(life, seen, package, exports, at),
+            Group(seen.spec.service_group, seen.group(seen.spec.service_group)),
+            _binds(seen, package),
+        )
+        rendered = render_templates(life.parsed, values_of(context))
+    except (TemplateError, Refused) as error:
+        return str(error)
     files = {file.name: file.data for file in seen.files}
-    return Made(templates.config, templates.hooks, files, {}, package.exported)
+    said = (*(f"{n} is left out: {why}" for n, why in life.parsed.left_out.items()), *rendered.log)
+    return Made(rendered.config, rendered.hooks, files, values, exports, said)
+
+
+def _layers(seen: View, package: PackageInfo, at: Moment) -> Layers:
+    """The four layers of the service's configuration. Raises Refused."""
+    templates, applied = seen.templates, seen.config
+    variable = environment_name(ident_of(package.ident).name)
+    given = at.options.environment.get(variable)
+    group = seen.spec.service_group
+    return Layers(
+        read_toml(templates.defaults, "default.toml"),
+        read_environment(given, variable) if given else {},
+        read_toml(templates.user, "user.toml") if templates.user is not None else {},
+        read_toml(applied.data, f"configuration version {applied.version} of {group}")
+        if applied is not None
+        else {},
+    )
+
+
+def _here(
+    life: Life, seen: View, package: PackageInfo, exports: Mapping[str, object], at: Moment
+) -> Here:
+    """What templates are told of this member."""
+    options = at.options
+    own = ServiceInfo(
+        at.member,
+        seen.spec.service_group,
+        package.ident,
+        sys=options.sys,
+        permanent=options.permanent,
+        exports=dict(exports),
+    )
+    everybody = (one.info for _, members in seen.groups for one in members)
+    return Here(
+        at.member,
+        options.version,
+        options.sys,
+        f"{options.svc_dir}/{life.name}",
+        own,
+        life.user or package.svc_user,
+        life.group or package.svc_group,
+        frozenset(info.member for info in (own, *everybody) if info.permanent),
+    )
+
+
+def _binds(seen: View, package: PackageInfo) -> dict[str, Group]:
+    """The groups behind the binds that are satisfied."""
+    census = Census(0, {name: members for name, members in seen.groups if members})
+    bound = satisfied(seen.spec, package, census)
+    return {bind: Group(name, seen.group(name)) for bind, name in bound.items()}
+
+
+def said(life: Life) -> list[Effect]:
+    """What the templates have to say to the operator."""
+    return [Emit(TemplateSaid(life.name, line)) for line in (life.made.said if life.made else ())]
 
 
 def order(life: Life, made: Made) -> PrepareService:
@@ -83,7 +173,11 @@ def adopt(life: Life, at: Moment) -> Decision:
 
 def adopted(life: Life, answer: TemplatesRead, at: Moment) -> Decision:
     """The templates of a running service are known."""
-    return again(replace(life, rendering="", templates=answer), at)
+    life = replace(life, rendering="", templates=answer)
+    known = parsed(life)
+    if isinstance(known, str):
+        return replace(life, templates=None), [Emit(RenderingFailed(life.name, known))]
+    return again(known, at)
 
 
 def again(life: Life, at: Moment) -> Decision:
@@ -91,17 +185,17 @@ def again(life: Life, at: Moment) -> Decision:
     package, seen = package_of(life), view_of(life)
     if life.rendering or package is None or seen is None or seen == life.seen:
         return life, []
+    record = life.record
+    if record is not None:
+        life = replace(life, user=record.user, group=record.group)
     life = replace(life, seen=seen)
-    made = make(seen, package, at)
+    made = make(life, seen, package, at)
     if isinstance(made, str):
         return life, [Emit(RenderingFailed(life.name, made))]
     if made == life.made:
         return life, []
     life, call = beside_call(replace(life, made=made), "render", at)
-    record = life.record
-    if record is not None:
-        life = replace(life, user=record.user, group=record.group)
-    return life, [Ask(PACKAGES, order(life, made), call)]
+    return life, [*said(life), Ask(PACKAGES, order(life, made), call)]
 
 
 def beside_call(life: Life, what: str, at: Moment) -> tuple[Life, str]:
@@ -113,7 +207,7 @@ def beside_call(life: Life, what: str, at: Moment) -> tuple[Life, str]:
 
 def forget(life: Life) -> tuple[Life, list[Effect]]:
     """Nothing runs any more: what was read and made is read and made anew at the next start."""
-    life = replace(life, templates=None, seen=None, made=None, rendering="")
+    life = replace(life, templates=None, parsed=None, seen=None, made=None, rendering="")
     return life, [Cancel("gates")]
 
 

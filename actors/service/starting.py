@@ -49,7 +49,9 @@ from actors.service.rendering import (
     PACKAGES,
     make,
     order,
+    parsed,
     read_templates,
+    said,
     view_of,
     watch_user,
 )
@@ -123,7 +125,10 @@ def resolved(life: Life, answer: PackageResolved, at: Moment) -> Decision:
 
 def read(life: Life, answer: TemplatesRead, at: Moment) -> Decision:
     """The templates are known: see what there is to wait for."""
-    return gates(replace(life, call="", templates=answer), at)
+    known = parsed(replace(life, call="", templates=answer))
+    if isinstance(known, str):
+        return fail(life, known, at, failed=True)
+    return gates(known, at)
 
 
 def unresolved(life: Life, answer: CallFailed, at: Moment) -> Decision:
@@ -153,12 +158,13 @@ def gates(life: Life, at: Moment) -> Decision:
         return waiting, effects
     made: Made | str = Made()
     if life.package is not None and seen is not None:
-        made = make(seen, life.package, at)
+        made = make(life, seen, life.package, at)
     if isinstance(made, str):
         return fail(life, made, at, failed=True)
     life = replace(life, phase="preparing", seen=seen, made=made, rendering="")
     life, effects = ask(life, PACKAGES, order(life, made), "directory", at)
-    return life, effects if life.package is not None else [Cancel("gates"), *effects]
+    follow: list[Effect] = [] if life.package is not None else [Cancel("gates")]
+    return life, [*said(life), *follow, *effects]
 
 
 def subscribe() -> list[Effect]:

@@ -33,7 +33,8 @@ class View:
 class Made:
     """The files of a service: `config` by path below `config/`, `hooks` and `files` by name.
 
-    `values` is the merged configuration, `exports` what of it the ring is told.
+    `values` is the merged configuration, `exports` what of it the ring is told, `said` what the
+    templates have to say to the operator.
     """
 
     config: Mapping[str, bytes] = field(default_factory=dict)
@@ -41,6 +42,7 @@ class Made:
     files: Mapping[str, bytes] = field(default_factory=dict)
     values: Mapping[str, object] = field(default_factory=dict)
     exports: Mapping[str, object] = field(default_factory=dict)
+    said: tuple[str, ...] = ()
 
 
 def view(templates: TemplatesRead, spec: ServiceSpec, census: Census, facts: GroupFacts) -> View:

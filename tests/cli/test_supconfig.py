@@ -152,6 +152,7 @@ def _full(option: RunOption) -> object:
             "service_restart_cooldown_period": "1h",
             "log_size": "1M",
             "log_files": "3",
+            **dict.fromkeys(("key", "certs", "ca_certs"), __file__),
         }.get(option.key, SAMPLES.get(option.key, (("x", "x"),))[0][0]),
     }
     return samples[option.kind]

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from actors.messages.depot import ServiceFilesChanged
-from actors.messages.groups import GroupFacts, GroupFile
+from actors.messages.depot import RenderingFailed, ServiceFilesChanged, TemplateSaid
+from actors.messages.groups import GroupConfig, GroupFacts, GroupFile
 from actors.messages.ring import Census, GroupMember, ServiceInfo
 from actors.messages.service import HookFailed, LoadService, ServiceSpec, StopService
 from actors.service.reconfiguring import consequence
@@ -123,3 +123,129 @@ def test_a_stopped_service_takes_nothing_until_it_starts(rig: Any) -> None:
     upload(rig, b"one")
     rig.run(12.0)
     assert "files/keys.txt" not in rig.shelf.written["web"]
+
+
+# ── templates ──
+
+CONF = {"web.conf": b"port={{cfg.port}} of {{svc.service}}\n"}
+
+
+def load_templated(
+    rig: Any, make_package: Any, names: tuple[str, ...] = ("run",), **templates: Any
+) -> Any:
+    package = make_package(version="3.0", hooks=names, exports={"port": "port"})
+    rig.shelf.add(package, **{"config": CONF, "defaults": b"port = 80\n", **templates})
+    return rig.command(LoadService(WEB))[-1]
+
+
+def conf(rig: Any) -> bytes:
+    return bytes(rig.shelf.written["web"].get("config/web.conf", b""))
+
+
+def apply(rig: Any, data: bytes, version: int = 1) -> None:
+    rig.facts = GroupFacts({GROUP: GroupConfig(GROUP, version, data)})
+
+
+def test_configuration_is_made_from_all_layers(rig: Any, make_package: Any) -> None:
+    rig.shelf.user["web"] = b"port = 82\n"
+    assert load_templated(rig, make_package).outcome == "up"
+    assert conf(rig) == b"port=82 of web\n"
+    apply(rig, b"port = 83\n")
+    rig.until(lambda: conf(rig) == b"port=83 of web\n")
+
+
+def test_applied_configuration_restarts_a_service_without_reconfigure_in_the_same_release(
+    rig: Any, make_package: Any
+) -> None:
+    load_templated(rig, make_package)
+    pid = rig.pid("web")
+    rig.shelf.add(make_package(version="4.0"), config=CONF)  # newer, and not asked for
+    apply(rig, b"port = 81\n")
+    rig.until(lambda: rig.pid("web") not in (None, pid))
+    rig.run(1.0)
+    assert conf(rig) == b"port=81 of web\n"
+    assert rig.status("web").package.startswith("acme/web/3.0/")
+    assert rig.status("web").restarts == 0
+
+
+def test_applied_configuration_runs_the_reconfigure_hook_where_there_is_one(
+    rig: Any, make_package: Any
+) -> None:
+    load_templated(rig, make_package, ("run", "reconfigure"))
+    pid = rig.pid("web")
+    apply(rig, b"port = 81\n")
+    rig.until(lambda: hooks_run(rig, "reconfigure") == 1)
+    assert (conf(rig), rig.pid("web")) == (b"port=81 of web\n", pid)
+
+
+def test_exports_of_the_merged_configuration_are_told_to_the_ring(
+    rig: Any, make_package: Any
+) -> None:
+    load_templated(rig, make_package, ("run", "reconfigure"))
+    assert rig.rumors()[-1].body.exports == {"port": 80}
+    apply(rig, b"port = 81\n")
+    rig.until(lambda: rig.rumors()[-1].body.exports == {"port": 81})
+
+
+def test_a_bound_group_that_changes_is_followed(rig: Any, make_package: Any) -> None:
+    follow = {"web.conf": b"{{#each bind.db.members as |m|}}{{m.cfg.port}};{{/each}}"}
+    package = make_package(version="3.0", hooks=("run", "reconfigure"), binds={"db": ("port",)})
+    rig.shelf.add(package, config=follow)
+
+    def tell(version: int, port: int) -> None:
+        info = ServiceInfo("m" * 32, "db.default", "acme/db/1/2", up=True, exports={"port": port})
+        rig.census = Census(version, {"db.default": (GroupMember(info, "alive"),)})
+
+    tell(2, 5432)
+    bound = ServiceSpec(ident="acme/web", binds=("db:db.default",))
+    assert rig.command(LoadService(bound, ("binds",)))[-1].outcome == "up"
+    pid = rig.pid("web")
+    assert conf(rig) == b"5432;"
+    tell(3, 5433)
+    rig.until(lambda: conf(rig) == b"5433;")
+    assert rig.pid("web") == pid
+    rig.census = Census(4, {})
+    rig.until(lambda: conf(rig) == b"")
+    assert rig.pid("web") == pid, "a bind that is gone does not end a running service"
+
+
+def test_a_template_that_cannot_be_rendered_fails_the_start_with_its_place(
+    rig: Any, make_package: Any
+) -> None:
+    broken = {"web.conf": b"fine\n{{toUppercase cfg.port}}\n"}
+    failed = load_templated(rig, make_package, config=broken)
+    assert failed.outcome == "failed"
+    assert "config/web.conf:2:" in failed.reason
+    assert rig.pid("web") is None
+    apply(rig, b'port = "a"\n')
+    rig.until(lambda: rig.pid("web") is not None, 90.0)
+    assert conf(rig) == b"fine\nA\n"
+
+
+def test_bad_configuration_leaves_a_running_service_and_its_files_as_they_are(
+    rig: Any, make_package: Any
+) -> None:
+    load_templated(rig, make_package)
+    pid, before = rig.pid("web"), conf(rig)
+    for version, bad in enumerate((b"port =", b"\xff", b"[" * 100), 1):
+        apply(rig, bad, version)
+        rig.until(lambda number=version: len(rig.events(RenderingFailed)) == number)
+        assert "configuration version" in rig.events(RenderingFailed)[-1].reason
+    assert (rig.pid("web"), conf(rig)) == (pid, before)
+    apply(rig, b"port = 90\n", 9)
+    rig.until(lambda: conf(rig) == b"port=90 of web\n")
+
+
+def test_a_hook_that_cannot_be_read_is_left_out_and_said(rig: Any, make_package: Any) -> None:
+    hooks = {"health-check": b"{{#if"}
+    assert load_templated(rig, make_package, ("run", "health-check"), hooks=hooks).outcome == "up"
+    assert hooks_run(rig, "health-check") == 0
+    assert "hooks/health-check" in rig.events(TemplateSaid)[0].said
+
+
+def test_a_run_hook_that_cannot_be_read_fails_the_start(rig: Any, make_package: Any) -> None:
+    package = make_package(version="3.0", hooks=("run",))
+    rig.shelf.add(package, hooks={"run": b"{{#each"})
+    answer = rig.command(LoadService(WEB))[-1]
+    assert answer.outcome == "failed"
+    assert "hooks/run:1:" in answer.reason
