@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 import pytest
 
 from actors.messages.depot import RenderingFailed, ServiceFilesChanged, TemplateSaid
+from actors.messages.gateway import QueryReport, ServiceReport
 from actors.messages.groups import GroupConfig, GroupFacts, GroupFile
 from actors.messages.ring import Census, GroupMember, ServiceInfo
+from actors.messages.runtime import CallFailed
 from actors.messages.service import HookFailed, LoadService, ServiceSpec, StopService
+from actors.service.life import Life, Moment
+from actors.service.options import ServiceOptions
 from actors.service.reconfiguring import consequence
+from actors.service.report import report
 from actors.simulation.processes import Behaviour
 
 WEB = ServiceSpec(ident="acme/web")
@@ -249,3 +255,27 @@ def test_a_run_hook_that_cannot_be_read_fails_the_start(rig: Any, make_package: 
     answer = rig.command(LoadService(WEB))[-1]
     assert answer.outcome == "failed"
     assert "hooks/run:1:" in answer.reason
+
+
+# ── what it tells about itself ──
+
+
+def test_who_knows_nothing_yet_reports_nothing(rig: Any) -> None:
+    options = ServiceOptions("/hab", "/hab/svc")
+    at = Moment(0.0, Random(1), "1", "m", options)
+    assert isinstance(report(Life("web"), at), CallFailed)
+
+
+def test_a_report_has_the_configuration_in_force_and_the_last_unwanted_end(
+    rig: Any, make_package: Any
+) -> None:
+    rig.programs["service:web"] = Behaviour(runs_s=5.0, code=3)
+    load_templated(rig, make_package)
+    rig.until(lambda: rig.pid("web") is None)
+    rig.run(0.1)
+    (told,) = rig.command(QueryReport(), to="service/web")
+    assert isinstance(told, ServiceReport)
+    assert told.values == {"port": 80}
+    assert (told.status.stage, told.hooks) == ("backoff", ("run",))
+    assert told.ended_pid is not None
+    assert 0 <= told.ended_s < 1
