@@ -1,7 +1,8 @@
 """What an actor call costs: round trip, pipelined, one way; beside raw pyzmq + msgpack, and Ray.
 
 Run as `python scripts/bench/calls.py [--quick]`. All contenders run one after the other in one run,
-on loopback or a socket file, with a payload of 200 bytes; each row is the median of three rounds.
+on loopback or a socket file, with a payload of 200 bytes; each cell is the median of three rounds,
+half of what they differ by, and how it compares with raw pyzmq + msgpack of the same run.
 "Gateway" is the way of a driver in another process: driver → control gateway → actors → host.
 """
 
@@ -26,6 +27,7 @@ import actors
 
 PAYLOAD = "x" * 180
 ROUNDS = 3
+RAW: list[float] = [float(median) for median in os.environ.get("BENCH_RAW", "").split()]
 
 
 @actors.remote
@@ -77,11 +79,18 @@ class Contender:
             p99s.append(times[len(times) * 99 // 100] * 1e6)
             piped.append(calls / _timed(self.pipeline, calls))
             ways.append(2 * calls / _timed(self.one_way, 2 * calls))
-        middle = statistics.median
-        return (
-            f"{self.name:34} {middle(p50s):8.0f} {middle(p99s):8.0f} "
-            f"{middle(piped):12,.0f} {middle(ways):12,.0f}"
-        )
+        columns = (p50s, p99s, piped, ways)
+        if not RAW:  # it is measured first
+            RAW.extend(statistics.median(column) for column in columns)
+        cells = (_cell(column, raw) for column, raw in zip(columns, RAW, strict=True))
+        return f"{self.name:30} {' '.join(cells)}"
+
+
+def _cell(rounds: list[float], raw: float) -> str:
+    """The median, half the range of the rounds in percent of it, and its ratio to the raw one."""
+    middle = statistics.median(rounds)
+    spread = (max(rounds) - min(rounds)) / 2 / middle * 100
+    return f"{middle:10,.0f} ±{spread:3.0f}% {middle / raw:5.2f} x"
 
 
 def _timed(run: Callable[[int], None], calls: int) -> float:
@@ -190,7 +199,8 @@ def main() -> None:
     if options.gateway:
         through_gateway(calls)
         return
-    print(f"{'contender':34} {'p50 µs':>8} {'p99 µs':>8} {'pipelined/s':>12} {'one way/s':>12}")
+    titles = ("p50 µs", "p99 µs", "pipelined/s", "one way/s")
+    print(f"{'contender':30} {' '.join(f'{title:>24}' for title in titles)}")
     with tempfile.TemporaryDirectory() as directory:
         endpoint = f"ipc://{directory}/raw.sock"
         server = multiprocessing.get_context("spawn").Process(
@@ -212,13 +222,14 @@ def main() -> None:
     address = node.endpoint  # type: ignore[attr-defined]
     environment = os.environ | {
         "BENCH_ADDRESS": address,
+        "BENCH_RAW": " ".join(map(str, RAW)),
         "BENCH_SECRET": (Path(address).parent / "CTL_SECRET").read_text(),
     }
     script = [sys.executable, __file__, "--gateway", *(["--quick"] if options.quick else [])]
     subprocess.run(script, env=environment, check=True)
     actors.shutdown()
     if importlib.util.find_spec("ray") is None:
-        print(f"{'Ray':34} not installed")
+        print(f"{'Ray':30} not installed")
     else:
         print(ray_contender().measure(calls), flush=True)
 
