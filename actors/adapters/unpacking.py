@@ -161,6 +161,7 @@ def _write(work: _Unpacking, path: Path, member: tarfile.TarInfo, data: IO[bytes
     with path.open("xb") as file:
         while chunk := data.read(CHUNK):
             file.write(chunk)
+        file.flush()  # a write behind the mode would take its set-user-id bit again, but root's
         os.fchmod(file.fileno(), member.mode & 0o7777)
     os.utime(path, (member.mtime, member.mtime), follow_symlinks=False)
 

@@ -1,5 +1,6 @@
 """The launcher with real processes: what dies, what lives on, and with which exit code."""
 
+import getpass
 import json
 import os
 import signal
@@ -272,17 +273,23 @@ def test_a_process_starts_clean(rig: Rig) -> None:
     assert out.stat().st_mode & 0o777 == 0o644
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root changes users")
 def test_a_service_user_has_its_groups_and_owns_its_output(rig: Rig) -> None:
+    """Root runs it as nobody; who is not root runs it as himself, and as nobody else."""
+    user = "nobody" if os.geteuid() == 0 else getpass.getuser()
     rig.start()
     rig.supervisor()
     rig.root.chmod(0o755)
     out = rig.root / "logs" / "out.log"
-    rig.run("service:a", "id -un; id -gn; id -G", user="nobody", stdout=str(out))
+    rig.run("service:a", "id -un; id -gn; id -G", user=user, stdout=str(out))
     assert rig.heard(protocol.Exited, key="service:a").code == 0
-    assert out.read_text().split()[0] == "nobody"
+    assert out.read_text().split()[0] == user
     assert "0" not in out.read_text().split()[2:]
-    assert out.owner() == "nobody"
+    assert out.owner() == user
+    rig.send(protocol.Start("x", "service:b", ("/bin/true",), {}, user="root"))
+    if user != "nobody":
+        assert "only root can run it as root" in rig.heard(protocol.StartFailed, ask="x").reason
+    else:
+        assert rig.heard(protocol.Exited, key="service:b").code == 0
 
 
 def test_a_link_in_a_log_directory_is_not_followed(rig: Rig) -> None:
