@@ -131,7 +131,7 @@ class Demo:
         ):
             ident = f"demo/{name}/1.0.0/20260101000000"
             plan = self.root / "plans" / name
-            shutil.copytree(HERE / "demo_plans" / name, plan)
+            shutil.copytree(HERE / "demo_services" / name, plan)
             (plan / "IDENT").write_text(f"{ident}\n")
             (plan / "TARGET").write_text("x86_64-linux\n")
             (plan / "RUNTIME_PATH").write_text(f"{REDIS}:{BIN}:/usr/bin:/bin\n")
