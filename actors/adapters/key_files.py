@@ -32,7 +32,10 @@ def read_key_file(path: Path, limit: int) -> bytes | None:
 
 
 def write_key_file(path: Path, data: bytes, mode: int) -> None:
-    """Put a key file in its place, whole or not at all. Raises HostError."""
+    """Put a new key file in its place, whole or not at all. Raises HostError, also if it is there.
+
+    Two who make a key of one name in one second must not end with halves of two pairs.
+    """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
@@ -43,7 +46,8 @@ def write_key_file(path: Path, data: bytes, mode: int) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
-        temporary.replace(path)
+        path.hardlink_to(temporary)  # unlike a rename, it replaces nothing
+        temporary.unlink()
         directory = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(directory)

@@ -8,6 +8,7 @@ written through one.
 from __future__ import annotations
 
 import hashlib
+import io
 import lzma
 import os
 import tarfile
@@ -28,6 +29,7 @@ CHUNK: Final = 1024 * 1024
 SIZE_LIMIT: Final = 32 * 1024**3  # bytes unpacked; the largest package of Habitat has 3 GiB
 RATIO_LIMIT: Final = 400  # xz does 5 to 20 on packages, and 7,000 on a bomb
 SMALL: Final = 256 * 1024**2  # … which below this size is not worth a complaint
+BEGINNING: Final = 1024**2  # of an archive; the package's name stands in the first kilobytes
 MEMBERS_LIMIT: Final = 500_000
 
 
@@ -58,12 +60,32 @@ def verify(file: Path, key_cache: Path) -> HartHeader:
     return header
 
 
+class _Beginning(io.BufferedIOBase):
+    """The first bytes of a stream: a name of gigabytes must not be read to see whose it is."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        super().__init__()
+        self._stream = stream
+        self._left = BEGINNING
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read on. Raises ValueError behind the beginning."""
+        size = BEGINNING if size is None or size < 0 else size
+        self._left -= size
+        if self._left < 0:
+            raise ValueError(f"no package is named in its first {BEGINNING} bytes")
+        return self._stream.read(size)
+
+
 def peek_ident(file: Path, header: HartHeader) -> PackageIdent:
     """The package in an archive, by its first member. Raises Refused."""
     with file.open("rb") as stream:
         stream.seek(header.payload_offset)
         try:
-            with lzma.LZMAFile(stream) as plain, tarfile.open(fileobj=plain, mode="r|") as tar:
+            with (
+                lzma.LZMAFile(stream) as plain,
+                tarfile.open(fileobj=_Beginning(plain), mode="r|") as tar,
+            ):
                 member = tar.next()
                 while member is not None and member.isdir() and leads_to_package(member.name):
                     member = tar.next()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import io
+import lzma
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -259,3 +262,22 @@ def test_an_archive_that_begins_with_the_directories_above_its_package_installs(
             with pytest.raises(Refused, match="is outside"):
                 store.install(file)
         assert store.installed() == before
+
+
+def test_a_name_of_a_hundred_megabytes_is_not_read_to_see_whose_it_is(
+    store: PackageStore, tmp_path: Path
+) -> None:
+    file = tmp_path / "web.hart"
+    out = io.BytesIO()
+    with lzma.LZMAFile(out, "w", preset=0) as packed:
+        long_name = pieces.tarfile.TarInfo("././@LongLink")
+        long_name.type, long_name.size = pieces.tarfile.GNUTYPE_LONGNAME, 100 * 1024**2
+        packed.write(long_name.tobuf(pieces.tarfile.GNU_FORMAT))
+        for _ in range(100):
+            packed.write(b"a" * 1024**2)
+    file.write_bytes(pieces.hart(out.getvalue()))
+    tracemalloc.start()
+    with pytest.raises(Refused, match="first 1048576 bytes"):
+        store.install(file)
+    assert tracemalloc.get_traced_memory()[1] < 20 * 1024**2
+    tracemalloc.stop()

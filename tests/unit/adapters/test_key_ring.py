@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from actors.adapters.key_files import write_key_file
 from actors.adapters.key_ring import BOX, SIGNING, KeyRing
 from actors.adapters.signing import blake2b_file, sign_file
 from actors.adapters.unpacking import verify
 from actors.depot.keyfile import KeyFile, KeyKind, format_key
-from actors.errors import CryptoError
+from actors.errors import CryptoError, HostError
 
 NOW = 1_700_000_000.0  # 2023-11-14 22:13:20
 
@@ -105,3 +106,13 @@ def test_a_secret_key_whose_halves_do_not_match_signs_nothing(
     with pytest.raises(CryptoError, match="damaged"):
         sign_file(tmp_path / "payload", tmp_path / "out.hart", damaged)
     assert not (tmp_path / "out.hart").exists()
+
+
+def test_a_key_file_is_never_replaced(ring: KeyRing) -> None:
+    ring.generate("acme", SIGNING, NOW)
+    path = ring.path / "acme-20231114221320.pub"
+    before = path.read_bytes()
+    with pytest.raises(HostError, match="exists"):
+        write_key_file(path, b"another", 0o444)
+    assert path.read_bytes() == before
+    assert len(modes(ring)) == 2
