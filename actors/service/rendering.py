@@ -6,7 +6,6 @@ the service runs stay as they are, and that is said.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -24,17 +23,11 @@ from actors.messages.depot import (
 )
 from actors.messages.files import DirectoryListed, WatchDirectory
 from actors.messages.ring import Census, ServiceInfo
-from actors.service.configuration import (
-    Layers,
-    environment_name,
-    exported,
-    read_environment,
-    read_toml,
-)
-from actors.service.context import Group, Here, ident_of, render_context, values_of
+from actors.service.configuration import Layers, environment_name, read_environment, read_toml
+from actors.service.context import Group, Here, ident_of
 from actors.service.gates import satisfied
 from actors.service.life import Decision, Life, Moment, package_of, spec_of
-from actors.service.templating import parse_templates, render_templates
+from actors.service.templating import parse_templates, service_files
 from actors.service.view import Made, View, view
 
 PACKAGES: Final = "port/packages"
@@ -61,21 +54,20 @@ def make(life: Life, seen: View, package: PackageInfo, at: Moment) -> Made | str
     """The files of the service, or why they cannot be made."""
     assert life.parsed is not None, "templates that were not parsed"
     try:
-        values = _layers(seen, package, at).merged()
-        exports = exported(package.exports, values)
-        context = render_context(
+        made = service_files(
             package,
-            values,
-            _here(life, seen, package, exports, at),
+            life.parsed,
+            _layers(seen, package, at),
+            _here(life, seen, package, at),
             Group(seen.spec.service_group, seen.group(seen.spec.service_group)),
-            _binds(seen, package),
+            binds=_binds(seen, package),
         )
-        rendered = render_templates(life.parsed, values_of(context))
     except (TemplateError, Refused) as error:
         return str(error)
+    rendered = made.rendered
     files = {file.name: file.data for file in seen.files}
     said = (*(f"{n} is left out: {why}" for n, why in life.parsed.left_out.items()), *rendered.log)
-    return Made(rendered.config, rendered.hooks, files, values, exports, said)
+    return Made(rendered.config, rendered.hooks, files, made.values, made.exports, said)
 
 
 def _layers(seen: View, package: PackageInfo, at: Moment) -> Layers:
@@ -94,9 +86,7 @@ def _layers(seen: View, package: PackageInfo, at: Moment) -> Layers:
     )
 
 
-def _here(
-    life: Life, seen: View, package: PackageInfo, exports: Mapping[str, object], at: Moment
-) -> Here:
+def _here(life: Life, seen: View, package: PackageInfo, at: Moment) -> Here:
     """What templates are told of this member."""
     options = at.options
     own = ServiceInfo(
@@ -105,7 +95,6 @@ def _here(
         package.ident,
         sys=options.sys,
         permanent=options.permanent,
-        exports=dict(exports),
     )
     everybody = (one.info for _, members in seen.groups for one in members)
     return Here(
