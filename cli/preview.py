@@ -1,15 +1,15 @@
 """What a service's files would be, without a supervisor: its package, configuration and a ring.
 
 The ring is made up: this member, alive, with Habitat's ports on the loopback; a leader where a role
-asks for one; behind each bind one member that exports the keys asked for, a word in angle brackets
-standing for each value nobody knows yet.
+asks for one, which exports what the package does; behind each bind one member that exports the keys
+asked for. A word in angle brackets stands for each value nobody knows yet.
 """
 
 from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
@@ -132,7 +132,10 @@ def preview(
     )
     parsed = parse_templates(templates, hooks)
     notes += [f"not a hook that can be used: {why}" for why in parsed.left_out.values()]
-    files = service_files(package, parsed, layers, here, _group(own, role), binds=binds)
+    group = _group(own, role, package.exports)
+    if role == "follower" and package.exports:
+        notes.append(f"made up for the leader: {', '.join(sorted(package.exports))}")
+    files = service_files(package, parsed, layers, here, group, binds=binds)
     notes += files.rendered.log
     return Preview(package.ident, files, tuple(notes))
 
@@ -180,8 +183,8 @@ def _binds(spec: ServiceSpec, package: PackageInfo, notes: list[str]) -> dict[st
     return groups
 
 
-def _group(own: ServiceInfo, role: Role) -> Group:
-    """The service's own group: alone, leading, or following one made-up leader."""
+def _group(own: ServiceInfo, role: Role, exports: Collection[str]) -> Group:
+    """The service's own group: alone, leading, or following one made-up leader that `exports`."""
     me = GroupMember(own, "alive")
     match role:
         case "none":
@@ -189,7 +192,9 @@ def _group(own: ServiceInfo, role: Role) -> Group:
         case "leader":
             return Group(own.service_group, (me,), Election("finished", ME, 1))
         case "follower":
+            said = {key: f"<leader.{key}>" for key in exports}
             leads = _info(OTHER, own.service_group, own.package)
+            leads = msgspec.structs.replace(leads, exports=said)
             members = (me, GroupMember(leads, "alive"))
             return Group(own.service_group, members, Election("finished", OTHER, 1))
 

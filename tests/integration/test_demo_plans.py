@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
+import signal
+import socketserver
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -22,7 +27,10 @@ from actors.adapters.plan_build import build, find_plan
 from actors.messages.depot import PackageInfo
 from actors.messages.service import ServiceSpec
 from actors.node.layout import StateLayout
-from cli.preview import Preview, Source, preview
+from cli.preview import Preview, Role, Source, preview
+
+sys.path.insert(0, str(Path(__file__).parent / "supervisor"))
+from supervisor_rig import free_ports
 
 PLANS = Path(__file__).parents[2] / "scripts" / "demo_plans"
 
@@ -55,9 +63,9 @@ class Site:
         built = build(request, self.store, self.keys, self.path / "results", print)
         return self.store.describe(self.store.install(built.artifact).ident)
 
-    def rendered(self, package: PackageInfo, *binds: str) -> Preview:
+    def rendered(self, package: PackageInfo, *binds: str, role: Role = "none") -> Preview:
         spec = ServiceSpec(package.ident, binds=binds)
-        return preview(Source(package, Path(package.path)), spec, self.layout, None, "none")
+        return preview(Source(package, Path(package.path)), spec, self.layout, None, role)
 
 
 @pytest.fixture
@@ -73,8 +81,20 @@ def test_redis_is_told_its_port_by_its_configuration(site: Site) -> None:
     user.write_text("port = 7000\n")
     made = site.rendered(package).made.rendered
     assert b"\nport 7000\n" in made.config["redis.conf"]
-    assert b"-p 7000 ping" in made.hooks["health-check"]
-    assert set(made.hooks) == {"run", "health-check"}
+    assert b"-p 7000 " in made.hooks["health-check"]
+    assert b" --port 7000 " in made.hooks["run"]  # so that another port is a restart
+    assert set(made.hooks) == {"run", "reconfigure", "health-check"}
+
+
+@pytest.mark.parametrize("role", ["leader", "follower", "none"])
+def test_a_redis_that_follows_is_told_whom(site: Site, role: Role) -> None:
+    files = site.rendered(site.install("redis"), role=role).made.rendered
+    follows = b"\nreplicaof 127.0.0.1 <leader.port>\n" in files.config["redis.conf"]
+    told = b"\ntell replicaof 127.0.0.1 <leader.port>\n" in files.hooks["reconfigure"]
+    asked = b"master_link_status:up" in files.hooks["health-check"]
+    leads = b"\ntell replicaof no one\n" in files.hooks["reconfigure"]
+    assert (follows, told, asked, leads) == (*(role == "follower",) * 3, role == "leader")
+    assert (b"replicaof" in files.config["redis.conf"]) == follows
 
 
 def test_caddy_needs_an_application_and_is_told_where_it_is(site: Site) -> None:
@@ -82,34 +102,64 @@ def test_caddy_needs_an_application_and_is_told_where_it_is(site: Site) -> None:
     assert package.binds == {"app": ("port",)}
     made = site.rendered(package, "app:app.default").made.rendered
     assert b"\treverse_proxy 127.0.0.1:<app.port>\n" in made.config["Caddyfile"]
+    assert b"respond" not in made.config["Caddyfile"]
 
 
-def test_the_application_answers_as_it_is_configured(site: Site) -> None:
+def test_the_application_follows_its_settings_in_one_process(site: Site) -> None:
     package = site.install("app")
     bound = site.rendered(package, "store:redis.default").made.rendered
     assert b'"store": "127.0.0.1:<store.port>"' in bound.config["app.json"]
-    settings = json.loads(site.rendered(package).made.rendered.config["app.json"])
-    assert settings == {"port": 8000, "greeting": "hello from habring", "store": None}
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        settings["port"] = free.getsockname()[1]
-    (site.path / "app.json").write_text(json.dumps(settings))
-    app = subprocess.Popen([sys.executable, f"{package.path}/app.py", site.path / "app.json"])
-    try:
-        assert answer(settings["port"]) == b"hello from habring: visit 1\n"
-        assert answer(settings["port"]) == b"hello from habring: visit 2\n"
-    finally:
-        app.kill()
-        app.wait()
+    first, second, third = free_ports(3)
+    with store() as one, store() as other:
+        settings = {"port": first, "greeting": "hello", "store": one}
+        file = site.path / "app.json"
+        file.write_text(json.dumps(settings))
+        app = subprocess.Popen([sys.executable, f"{package.path}/app.py", file])
+        try:
+            assert answer(first) == b"hello: visit 1\n"
+            assert answer(first, "health") == b"+PONG\n"
+            assert answer(first) == b"hello: visit 2\n"
+            file.write_text(json.dumps({**settings, "port": second, "store": other}))
+            app.send_signal(signal.SIGHUP)
+            assert answer(second) == b"hello: visit 1\n"
+            file.write_text(json.dumps({**settings, "port": third, "store": None}))
+            app.send_signal(signal.SIGHUP)
+            with pytest.raises(urllib.error.HTTPError, match="503"):
+                answer(third)
+        finally:
+            app.kill()
+            app.wait()
 
 
-def answer(port: int) -> bytes:
-    """What the application says, once it listens."""
+@contextmanager
+def store() -> Iterator[str]:
+    """What answers two commands as a Redis would; its address."""
+    visits = count(1)
+
+    class Answers(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            ping = self.rfile.readline() == b"PING\r\n"
+            self.wfile.write(b"+PONG\r\n" if ping else b":%d\r\n" % next(visits))
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Answers) as server:
+        threading.Thread(target=server.serve_forever).start()
+        try:
+            yield f"127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+
+
+def answer(port: int, path: str = "") -> bytes:
+    """What the application says, once it listens. Raises HTTPError for what is not 200."""
     deadline = time.monotonic() + 20
     while True:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as page:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=5) as page:
                 text: bytes = page.read()
                 return text
+        except urllib.error.HTTPError as error:
+            error.close()
+            raise
         except urllib.error.URLError:
             assert time.monotonic() < deadline
             time.sleep(0.05)

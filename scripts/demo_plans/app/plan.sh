@@ -1,4 +1,4 @@
-# A small application: it counts its visitors in a Redis, if it is bound to one.
+# A small application: it counts its visitors in the Redis that it is bound to.
 pkg_name=app
 pkg_origin=demo
 pkg_version=1.0.0
@@ -6,7 +6,7 @@ pkg_description="Says hello, and counts"
 pkg_license=("Apache-2.0")
 pkg_exports=([port]=port)
 pkg_exposes=(port)
-pkg_binds_optional=([store]="port")
+pkg_binds=([store]="port")
 pkg_svc_user=$(id -un)
 pkg_svc_group=$(id -gn)
 

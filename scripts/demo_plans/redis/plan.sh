@@ -3,7 +3,7 @@
 pkg_name=redis
 pkg_origin=demo
 pkg_version=1.0.0
-pkg_description="Redis, standalone, in memory"
+pkg_description="Redis, alone or as leader and followers"
 pkg_license=("BSD-3-Clause")
 pkg_bin_dirs=(bin)
 pkg_exports=([port]=port)

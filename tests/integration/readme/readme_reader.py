@@ -17,7 +17,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from readme_blocks import Program
@@ -69,7 +69,7 @@ class Stranger:
             case ["./scripts/test"]:
                 assert os.environ.get("PYTEST_CURRENT_TEST"), "this is the run we are in"
             case ["./scripts/demo"]:
-                self._until_interrupted(line, "Ctrl-C ends it")
+                self._until_interrupted(line, "Ctrl-C ends it", self._tries)
             case ["pip", "install", "."]:
                 self._installs(line)
             case ["hab", "sup", "run", *options]:
@@ -125,16 +125,36 @@ class Stranger:
         self._ends(line, PIP_TARGET=str(target), PIP_QUIET="1")
         assert "habring" in self._ends(f"{target}/bin/hab --version", PYTHONPATH=str(target))
 
-    def _until_interrupted(self, line: str, said: str) -> None:
-        """Run a line until it has said something, then press Ctrl-C; it has to end with 0."""
+    def _until_interrupted(self, line: str, said: str, then: Callable[[str], None]) -> None:
+        """Run a line until it has said something, do `then`, press Ctrl-C; it has to end with 0."""
         log = self.home / "interrupted.out"
         process = self._start(line, log)
         try:
             eventually(f"{line} says {said}", lambda: said in log.read_text(), ENDS_S)
+            then(log.read_text())
         finally:
             os.killpg(process.pid, signal.SIGINT)
             code = process.wait(READY_S)
         assert code == 0, log.read_text()
+
+    def _tries(self, said: str) -> None:
+        """Type what the demo says to try, all in one other terminal; what stays is left at once."""
+        _, _, tries = said.partition("Try, in another terminal:")
+        lines = [line.strip() for line in tries.splitlines() if line.startswith("  ")]
+        assert len(lines) > 8, said
+        typed = (f"timeout 5 {li} || [ $? = 124 ]" if "--follow" in li else li for li in lines)
+        script = "\n".join(["set -ex", *typed])
+        ran = subprocess.run(
+            ["bash", "-c", script],
+            cwd=self.cwd,
+            env=self.base,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=ENDS_S,
+            check=False,
+        )
+        assert ran.returncode == 0, f"{ran.stdout}{ran.stderr}"
 
     # ── what stays ──
 
