@@ -15,6 +15,7 @@ from actors.adapters.sealed import set_aside
 from actors.control.process import HostOptions
 from actors.errors import HostError
 from actors.gossip.core import RingOption
+from actors.launcher import marks
 from actors.launcher.protocol import ENV_FD, ENV_PID
 from actors.messages.base import MemberId, is_member_id
 from actors.messages.ring import SysInfo
@@ -25,7 +26,9 @@ from actors.node.tree import TreeOptions
 from actors.service.options import ServiceOptions
 
 # What services and hosts must not inherit: the line to the launcher, and secrets.
-PRIVATE: Final = frozenset({ENV_FD, ENV_PID, ENVIRONMENT_NAME, "HAB_CTL_SECRET", "HAB_RING_KEY"})
+PRIVATE: Final = frozenset(
+    {ENV_FD, ENV_PID, marks.NAME, ENVIRONMENT_NAME, "HAB_CTL_SECRET", "HAB_RING_KEY"}
+)
 # To give processes to other accounts takes CAP_CHOWN (0), CAP_SETGID (6) and CAP_SETUID (7).
 SWITCH_USER: Final = (1 << 0) | (1 << 6) | (1 << 7)
 ELSEWHERE: Final = ("192.0.2.1", 9)  # TEST-NET-1: routed like the world, and nothing is ever sent

@@ -50,12 +50,14 @@ class LauncherPort:
     """The supervisor's end of the line to its launcher; `fd` is taken over.
 
     Says hello (again: `actors.launcher.link.hello` may have come first) and registers
-    `port/launcher` with `world`. `launcher_pid` and `boot_id` are known once `welcomed` is set.
+    `port/launcher` with `world`. `launcher_pid`, `boot_id` and `damaged` (files of its process
+    table that were, and where they were set aside) are known once `welcomed` is set.
     """
 
     def __init__(self, world: World, fd: int) -> None:
         self.launcher_pid = 0
         self.boot_id = ""
+        self.damaged: dict[str, str] = {}
         self.welcomed = threading.Event()
         self._world = world
         self._link = Link(socket.socket(fileno=fd))
@@ -162,8 +164,8 @@ class LauncherPort:
 
     def _hear(self, frame: protocol.Frame) -> None:
         match frame:
-            case protocol.Welcome(pid, boot_id):
-                self.launcher_pid, self.boot_id = pid, boot_id
+            case protocol.Welcome(pid, boot_id, damaged=damaged):
+                self.launcher_pid, self.boot_id, self.damaged = pid, boot_id, damaged
                 self.welcomed.set()
             case protocol.Started(ask, key, pid, ticks, started_s):
                 self._answer(ask, ProcessStarted(key, pid, ticks, started_s))

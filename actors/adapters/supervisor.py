@@ -140,6 +140,7 @@ class Supervisor:
         from actors.adapters.network import ZmqNetwork
         from actors.adapters.packages import PackagesPort
         from actors.messages.process import SupervisorReady
+        from actors.messages.runtime import StateFileDamaged
         from actors.node.actor import NodeActor
         from actors.node.tree import root_children
 
@@ -154,6 +155,7 @@ class Supervisor:
         self._closing(FilesPort(world, layout.supervisor))
         control = self._closing(ControlServer(world, options.control_endpoint, secret))
         launcher.welcomed.wait(WELCOME_S)
+        self._damaged += [StateFileDamaged(path=p, aside=a) for p, a in launcher.damaged.items()]
         address = facts.advertised(network.address, options.sys_ip_address)
         who = facts.identity(options, launcher.launcher_pid, address)
         told = facts.tree_options(options, address, control.endpoint)

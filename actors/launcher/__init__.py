@@ -2,9 +2,9 @@
 
 It is small, has one thread and rarely changes, so that services outlive everything that does.
 `decisions` (with `groups` and `supervision`) says what to do, purely; `loop` does it; `protocol`
-and `link` are how the supervisor talks to it; `process`, `identity`, `table`, `logs`, `console`,
-`lock` and `notify` each own one piece of the operating system. Standard library only, and nothing
-else of this project.
+and `link` are how the supervisor talks to it; `process`, `identity`, `table`, `marks`, `logs`,
+`console`, `lock` and `notify` each own one piece of the operating system. Standard library only,
+and nothing else of this project.
 
 Decisions
 2026-11-22  A supervisor killed by a signal is started again and services live on. Rejected:
@@ -15,6 +15,11 @@ Decisions
 2026-11-22  The process table is a journal, appended without fsync. Rejected: rewriting and
             syncing it at each hook, which costs milliseconds in the thread that fences leaders;
             what a power cut can tear is about processes that the same power cut ended.
+2026-11-24  Two copies of the journal, and a mark in the environment of all that is started, so
+            that a service is found again whatever became of the table. Rejected: one of both:
+            programs overwrite their environment, disks lose both files. Rejected too: holding
+            a lock on an inherited descriptor, which careful programs close. Price: a process
+            known by its mark alone is in the role it was started in; a promotion is not marked.
 2026-11-22  Files, not pipes, for the output of services; rotation by copy and truncate. Rejected:
             pipes, because their reader's death is the service's (SIGPIPE), and renaming, because
             the process would go on writing to the old name. Price: a line written in the

@@ -55,6 +55,7 @@ from actors.launcher.vocabulary import (
     SpawnFailed,
     SupervisorEnded,
     SupervisorStarted,
+    TableRead,
     Tell,
     Terminate,
     Tick,
@@ -102,6 +103,7 @@ class State:
     exits: Mapping[str, Exited] = field(default_factory=dict)
     supervisor: Supervisor = field(default_factory=Supervisor)
     ending: Ending | None = None
+    damaged: Mapping[str, str] = field(default_factory=dict)  # files of the process table
     groups_due_s: float = NEVER  # no group has anything due before; keeps a step from asking all
 
 
@@ -137,6 +139,8 @@ def _handle(state: State, received: Input, now: float) -> Decision:
         case Begin(predecessor):
             supervisor, actions = supervision.begin(predecessor, now)
             return replace(state, supervisor=supervisor), actions
+        case TableRead():
+            return _table_read(state, received)
         case Adopted(key=key):
             return _settle(state, key, groups.adopt(received, now), now)
         case Vanished():
@@ -175,6 +179,21 @@ def _handle(state: State, received: Input, now: float) -> Decision:
             return _settle(state, key, groups.renew(group, received), now)
         case _:
             assert_never(received)
+
+
+def _table_read(state: State, found: TableRead) -> Decision:
+    """Say what was wrong with the process table, and tell the first supervisor, which logs it."""
+    actions: list[Action] = []
+    for file, aside in found.damaged.items():
+        kept = f"; set aside as {aside}" if aside else ""
+        actions.append(Say(f"The process table {file} was damaged{kept}"))
+    if found.skipped:
+        actions.append(Say(f"{found.skipped} lines of the process table could not be used"))
+    actions += [
+        Say(f"The process table did not know of {one}; found by its mark") for one in found.unlisted
+    ]
+    told = {file: aside for file, aside in found.damaged.items() if aside}
+    return replace(state, damaged=told), actions
 
 
 # ── processes ──
@@ -317,7 +336,10 @@ def _registered(state: State) -> Decision:
     back = state.supervisor.phase == "starting" and state.supervisor.registered
     supervisor = supervision.registered(state.supervisor)
     state = replace(state, supervisor=supervisor)
-    actions: list[Action] = [Tell(Welcome(state.pid, state.boot_id, supervisor.starts))]
+    damaged = state.damaged if supervisor.starts == 1 else {}
+    actions: list[Action] = [
+        Tell(Welcome(state.pid, state.boot_id, supervisor.starts, damaged=dict(damaged)))
+    ]
     if back:
         actions.append(Say(f"Supervisor registered again as pid {supervisor.pid}"))
     if state.ending is not None and state.ending.stage == "supervisor":

@@ -12,10 +12,10 @@ import selectors
 import signal
 import socket
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, assert_never
 
-from actors.launcher import decisions, process
+from actors.launcher import decisions, marks, process
 from actors.launcher.console import Console
 from actors.launcher.decisions import SUPERVISOR, State
 from actors.launcher.identity import boottime, group_is_alive, open_pidfd, start_ticks
@@ -60,6 +60,7 @@ from actors.launcher.vocabulary import (
     StartSupervisor,
     SupervisorEnded,
     SupervisorStarted,
+    TableRead,
     Tell,
     Terminate,
     Tick,
@@ -88,8 +89,9 @@ class _Attempt:
 
 @dataclass(slots=True)
 class Outside:
-    """Everything of the real world the loop touches."""
+    """Everything of the real world the loop touches. `place`: the state directory's own (marks)."""
 
+    place: str
     argv: tuple[str, ...]
     env: dict[str, str]
     table: ProcessTable
@@ -195,6 +197,7 @@ class Loop:
 
     def _spawn(self, start: Start) -> None:
         fds = [1, 2]
+        entry = _entry(start)
         try:
             for at, path in enumerate((start.stdout, start.stderr)):
                 if path:
@@ -207,6 +210,7 @@ class Loop:
                 group=start.group,
                 output=fds[0],
                 error=fds[1],
+                mark=marks.mark(self._out.place, entry),
                 files_soft=self._out.files_soft,
             )
             child = process.fork(program)
@@ -216,11 +220,16 @@ class Loop:
                     os.close(fd)
             self._inbox.appendleft(SpawnFailed(start.key, str(error)))
             return
-        self._out.table.begin(_entry(start, child))
+        self._begin(entry, child)
         self._follow(start.key, start.prefix, ((start.stdout, fds[0]), (start.stderr, fds[1])))
         self._attend(start.key, child)
         # Before anything else is decided about the group: its pid.
         self._inbox.appendleft(Forked(start.key, child.pid, child.start_ticks))
+
+    def _begin(self, entry: Entry, child: Child) -> None:
+        """Make it durable that the child exists, before it runs anything."""
+        born = replace(entry, pid=child.pid, start_ticks=child.start_ticks, started_s=boottime())
+        self._out.table.begin(born)
 
     def _follow(self, key: str, prefix: str, files: tuple[tuple[str, int], ...]) -> None:
         marks = ("HK", "HK") if key.startswith("hook:") else ("O", "E")
@@ -260,6 +269,7 @@ class Loop:
             self._inbox.append(Executed(attempt.key, pid))
 
     def _start_supervisor(self) -> None:
+        entry = Entry(SUPERVISOR, 0, 0, 0.0)
         ours, theirs = socket.socketpair()
         env = dict(self._out.env)
         env[ENV_FD], env[ENV_PID] = str(theirs.fileno()), str(os.getpid())
@@ -267,6 +277,7 @@ class Loop:
             argv=self._out.argv,
             env=env,
             keep=theirs.fileno(),
+            mark=marks.mark(self._out.place, entry),
             files_soft=self._out.files_soft,
         )
         try:
@@ -276,7 +287,7 @@ class Loop:
             ours.close()
             self._inbox.append(SupervisorEnded(0, reason=str(error)))
             return
-        self._out.table.begin(Entry(SUPERVISOR, child.pid, child.start_ticks, boottime()))
+        self._begin(entry, child)
         self._link = Link(ours)
         self._watch_link()
         self._attend(SUPERVISOR, child)
@@ -360,6 +371,7 @@ class Loop:
 
     def _adopt(self) -> None:
         """Take over what an earlier launcher left; then start the supervisor."""
+        self._read_table()
         predecessor = 0
         for key, entry in sorted(self._out.table.entries.items()):
             pidfd = open_pidfd(entry.pid, entry.start_ticks)
@@ -375,6 +387,16 @@ class Loop:
             else:
                 self._take_over(entry, pidfd)
         self._inbox.append(Begin(predecessor))
+
+    def _read_table(self) -> None:
+        """Add to the table whom it has lost, found by their marks."""
+        table = self._out.table
+        alive = {k for k, e in table.entries.items() if start_ticks(e.pid) == e.start_ticks}
+        found = marks.unlisted(table.entries, alive, marks.survivors(self._out.place))
+        for entry in found.values():
+            table.begin(entry)
+        told = tuple(f"{entry.key} (pid {entry.pid})" for entry in found.values())
+        self._inbox.append(TableRead(table.damaged, table.skipped, told))
 
     def _take_over(self, entry: Entry, pidfd: int | None) -> None:
         if pidfd is not None:
@@ -454,12 +476,13 @@ class Loop:
         self._signals_in.close()
 
 
-def _entry(start: Start, child: Child) -> Entry:
+def _entry(start: Start) -> Entry:
+    """What the table is to hold, but for the process's identity."""
     return Entry(
         key=start.key,
-        pid=child.pid,
-        start_ticks=child.start_ticks,
-        started_s=boottime(),
+        pid=0,
+        start_ticks=0,
+        started_s=0.0,
         owner=start.owner,
         ends_with_owner=start.ends_with_owner,
         leader=start.leader_until_s > 0,

@@ -13,7 +13,7 @@ import sys
 from dataclasses import asdict, dataclass, field
 from typing import Final, NoReturn
 
-from actors.launcher import lock, process
+from actors.launcher import lock, marks, process
 from actors.launcher.console import OWN, Console
 from actors.launcher.decisions import END_S, State
 from actors.launcher.identity import boot_id
@@ -66,6 +66,7 @@ def run(options: LauncherOptions) -> int:
     outside = Outside(
         argv=options.argv,
         env=env,
+        place=marks.place(options.state_dir),
         table=ProcessTable(os.path.join(options.state_dir, TABLE_FILE), boot),
         logs=Logs(console.line, Rotation(options.log_size_bytes, options.log_keep)),
         console=console,

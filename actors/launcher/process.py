@@ -20,6 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
+from actors.launcher import marks
 from actors.launcher.identity import start_ticks
 
 _REASON_BYTES_MAX: Final = 4096  # one pipe write, atomic
@@ -44,6 +45,7 @@ class Program:
     output: int = 1
     error: int = 2
     keep: int = -1
+    mark: str = ""  # what the next launcher may find it by
     files_soft: int = 0  # the RLIMIT_NOFILE to run with, 0: as it is
 
 
@@ -163,7 +165,10 @@ def _child(program: Program, gate: int, report: int, others: tuple[int, int]) ->
         if program.files_soft:
             hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
             resource.setrlimit(resource.RLIMIT_NOFILE, (program.files_soft, hard))
-        os.execvpe(program.argv[0], list(program.argv), dict(program.env))  # noqa: S606
+        env = dict(program.env)
+        if program.mark:
+            env[marks.NAME] = marks.written(program.mark, os.getpid())
+        os.execvpe(program.argv[0], list(program.argv), env)  # noqa: S606
     except BaseException as error:  # noqa: BLE001 - whatever it is, the parent has to hear it
         text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         with contextlib.suppress(OSError):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 ENV_FD: Final = "HAB_LAUNCHER_FD"
@@ -119,12 +119,16 @@ class Renew:
 
 @dataclass(frozen=True, slots=True)
 class Welcome:
-    """Answers `Hello`. `starts`: how often this launcher has started a supervisor."""
+    """Answers `Hello`. `starts`: how often this launcher has started a supervisor.
+
+    `damaged`: files of the process table that were, and where they were set aside; told once.
+    """
 
     pid: int
     boot_id: str
     starts: int
     protocol: int = PROTOCOL
+    damaged: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

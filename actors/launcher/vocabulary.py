@@ -6,6 +6,7 @@ wrapped in `Tell`. All instants are CLOCK_BOOTTIME seconds.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -19,6 +20,18 @@ class Begin:
     """The launcher starts; `predecessor` is the pid of an earlier launcher's supervisor, or 0."""
 
     predecessor: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TableRead:
+    """The process table was read: `damaged` file → where it was set aside (or ''), `skipped` lines.
+
+    `unlisted` are processes that it did not know of and that were found by their marks.
+    """
+
+    damaged: Mapping[str, str]
+    skipped: int = 0
+    unlisted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +143,7 @@ class Restart:
 
 Input: TypeAlias = (
     Begin
+    | TableRead
     | Adopted
     | Vanished
     | Tick

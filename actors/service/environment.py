@@ -12,7 +12,14 @@ PRIVATE = frozenset(
     (
         *("HAB_RING_KEY", "HAB_CTL_SECRET", "HAB_SUP_GATEWAY_AUTH_TOKEN", "HAB_AUTH_TOKEN"),
         *("HAB_SUPERVISOR_OPTIONS", "HAB_LAUNCHER_PID", "HAB_LAUNCHER_FD", "HAB_LAUNCHER_PIPE"),
-        *("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID"),
+        *(
+            "HAB_LAUNCHER_MARK",
+            "NOTIFY_SOCKET",
+            "WATCHDOG_USEC",
+            "WATCHDOG_PID",
+            "LISTEN_FDS",
+            "LISTEN_PID",
+        ),
     )
 )
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -1,7 +1,7 @@
 """Writing TOML as toml-rs writes it: arrays on one line, the least quoting that works.
 
-`tomli-w`, which writes the spec files, breaks arrays over lines; Habitat's `toToml` does not, and
-templates put its result behind a `key =`.
+`tomli-w` breaks arrays over lines; Habitat's `toToml` does not, and templates put its result behind
+a `key =`.
 """
 
 from __future__ import annotations

@@ -124,10 +124,51 @@ def test_services_outlive_a_killed_launcher_and_the_next_one_adopts_them(rig: Ri
     assert not alive(pid)
 
 
+@pytest.mark.parametrize("damage", ["gone", "emptied", "flipped", "cut"])
+def test_no_damage_to_the_process_table_makes_a_service_run_twice(rig: Rig, damage: str) -> None:
+    launcher = rig.start()
+    rig.supervisor()
+    out = str(rig.root / "a.out")
+    pid = rig.run("service:a", "exec sleep 60", owner="service/a", stdout=out)
+    hook = rig.run("hook:a:init:1", "exec sleep 60", owner="service/a", ends_with_owner=True)
+    launcher.kill()
+    launcher.wait()
+    for name in ("launcher.json", "launcher.json.copy"):
+        table = rig.root / name
+        data = bytearray(table.read_bytes())
+        data[20] ^= 1
+        match damage:
+            case "gone":
+                table.unlink()
+            case "emptied":
+                table.write_bytes(b"")
+            case "flipped":
+                table.write_bytes(data)
+            case _:
+                table.write_bytes(data[: len(data) // 2])
+    rig.start()
+    rig.supervisor(life=2)
+    rig.send(protocol.List("l"))
+    listing = rig.heard(protocol.Listing, ask="l")
+    assert [(p.pid, p.adopted) for p in listing.processes if p.key == "service:a"] == [(pid, True)]
+    eventually("the hook ended with its owner", lambda: not alive(hook))
+    assert f"service:a (pid {pid}); found by its mark" in rig.said()
+    if damage != "gone":
+        assert "The process table launcher.json was damaged; set aside as" in rig.said()
+        rig.heard(
+            protocol.Welcome,
+            damaged={name: f"{name}.damaged" for name in ("launcher.json", "launcher.json.copy")},
+        )
+    env = {"PATH": os.environ["PATH"]}
+    rig.send(protocol.Start("again", "service:a", ("/bin/true",), env))
+    refused = rig.heard(protocol.StartFailed, ask="again")
+    assert refused.reason == f"it already runs as pid {pid}"
+
+
 def test_an_adopted_pid_that_is_somebody_elses_by_now_is_left_alone(rig: Rig) -> None:
     launcher = rig.start()
     rig.supervisor()
-    pid = rig.run("service:a", "exec sleep 60", owner="service/a")
+    pid = rig.run("service:a", "exec env -i sleep 60", owner="service/a")  # without a mark
     launcher.kill()
     launcher.wait()
     table = rig.root / "launcher.json"
@@ -268,7 +309,8 @@ def test_a_process_starts_clean(rig: Rig) -> None:
     assert text.startswith("0 1 2 3 /dev/null\n")
     assert "SigBlk:\t0000000000000000" in text
     assert "SigIgn:\t0000000000000000" in text
-    assert "HAB_LAUNCHER" not in text
+    assert "HAB_LAUNCHER_FD" not in text
+    assert "HAB_LAUNCHER_PID" not in text
     assert text.split()[-2:] == [str(pid), str(pid)]
     assert out.stat().st_mode & 0o777 == 0o644
 

@@ -28,6 +28,7 @@ from actors.launcher.vocabulary import (
     StartSupervisor,
     SupervisorEnded,
     SupervisorStarted,
+    TableRead,
     Tell,
     Terminate,
     Tick,
@@ -415,3 +416,22 @@ def test_remembered_ends_are_bounded() -> None:
     story.service("service:new").hear(Ended("service:new", PID, code=0))
     assert len(story.state.exits) == decisions.EXITS_MAX
     assert "service:new" in story.state.exits
+
+
+def test_a_damaged_table_is_said_and_told_to_the_first_supervisor_alone() -> None:
+    story = Story()
+    damaged = {"launcher.json": "launcher.json.damaged", "launcher.json.copy": ""}
+    said = story.hear(TableRead(damaged, 2, ("service:a (pid 100)",)))
+    texts = [action.text for action in said if isinstance(action, Say)]
+    assert [text for text in texts if "launcher.json was damaged; set aside" in text]
+    assert [text for text in texts if "service:a (pid 100)" in text and "mark" in text]
+    story.hear(Begin(), SupervisorStarted(SUPERVISOR))
+    told = [a.report for a in story.hear(Hello(SUPERVISOR)) if isinstance(a, Tell)]
+    assert [report.damaged for report in told] == [{"launcher.json": "launcher.json.damaged"}]
+    story.hear(SupervisorEnded(SUPERVISOR, 0), SupervisorStarted(SUPERVISOR + 1))
+    told = [a.report for a in story.hear(Hello(SUPERVISOR + 1)) if isinstance(a, Tell)]
+    assert [report.damaged for report in told] == [{}]
+
+
+def test_a_whole_table_is_not_worth_a_word() -> None:
+    assert Story().hear(TableRead({})) == []

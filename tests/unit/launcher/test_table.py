@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.launcher.table import HISTORY_MAX, Entry, ProcessTable
+from actors.launcher.table import ASIDE, COPY, HISTORY_MAX, Entry, ProcessTable, entry_of
 
 ENTRY = Entry("service:a", 100, 7, 1.5, owner="service/a", prefix="a.default", argv=("x", "y"))
 
@@ -29,33 +29,88 @@ def test_a_table_of_another_boot_is_empty(tmp_path: Path) -> None:
     assert table(tmp_path / "t", "other").entries == {}
 
 
+def both(path: Path, content: bytes) -> None:
+    """Put the same bytes in the place of both copies."""
+    path.write_bytes(content)
+    path.with_name(path.name + COPY).write_bytes(content)
+
+
 def test_no_content_prevents_a_start_or_invents_a_process(tmp_path: Path) -> None:
     path = tmp_path / "t"
     first = table(path)
     first.begin(ENTRY)
     good = path.read_bytes()
     for at in range(len(good)):
-        path.write_bytes(good[:at])
+        both(path, good[:at])
         assert set(table(path).entries) <= {"service:a"}
-        path.write_bytes(good[:at] + bytes([good[at] ^ 0x40]) + good[at + 1 :])
+        both(path, good[:at] + bytes([good[at] ^ 0x40]) + good[at + 1 :])
         damaged = table(path).entries
         assert damaged in ({}, {"service:a": ENTRY})
     for junk in (b"", b"\0" * 5000, b"[" * 90_000, b"00000000 {}\n"):
-        path.write_bytes(junk)
+        both(path, junk)
         assert table(path).entries == {}
 
 
-def test_a_damaged_line_costs_its_process_alone(tmp_path: Path) -> None:
+def test_a_line_damaged_in_both_copies_costs_its_process_alone(tmp_path: Path) -> None:
     path = tmp_path / "t"
     first = table(path)
     for number in range(3):
         first.begin(Entry(f"service:{number}", 100 + number, 7, 0.0))
     lines = path.read_bytes().split(b"\n")
     lines[2] = lines[2][:40]
-    path.write_bytes(b"\n".join(lines))
+    both(path, b"\n".join(lines))
     again = table(path)
     assert sorted(again.entries) == ["service:0", "service:2"]
-    assert again.skipped == 1
+    assert again.skipped == 2
+    assert again.damaged == {name: name + ASIDE for name in ("t", "t" + COPY)}
+
+
+@pytest.mark.parametrize("copy", ["", COPY])
+@pytest.mark.parametrize("damage", ["emptied", "cut", "flipped", "gone"])
+def test_what_one_copy_has_lost_the_other_tells(tmp_path: Path, copy: str, damage: str) -> None:
+    path = tmp_path / "t"
+    first = table(path)
+    first.begin(ENTRY)
+    first.begin(Entry("service:b", 101, 8, 2.0))
+    first.record("service:a", "other", True)
+    first.forget("service:b")
+    file = tmp_path / f"t{copy}"
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 4
+    match damage:
+        case "gone":
+            file.unlink()
+        case "flipped":
+            file.write_bytes(data)
+        case _:
+            file.write_bytes(data[: 0 if damage == "emptied" else len(data) * 2 // 3])
+    again = table(path)
+    assert {key: (e.owner, e.leader) for key, e in again.entries.items()} == {
+        "service:a": ("other", True)
+    }
+    assert list(again.damaged) == ([] if damage == "gone" else [file.name])
+    again.forget("service:a")
+    assert table(path).entries == {}, "what it said before is history in both"
+    assert table(path).damaged == {}
+
+
+def test_a_copy_that_stayed_behind_does_not_bring_the_past_back(tmp_path: Path) -> None:
+    path, other = tmp_path / "t", tmp_path / f"t{COPY}"
+    first = table(path)
+    first.begin(ENTRY)
+    behind = other.read_bytes()
+    first.forget("service:a")
+    other.write_bytes(behind)
+    assert table(path).entries == {}
+
+
+def test_fields_of_a_wrong_type_are_no_process() -> None:
+    good = {"key": "service:a", "pid": 100, "start_ticks": 7, "started_s": 1}
+    assert entry_of(good).started_s == 1
+    wrong = ({"pid": "100"}, {"pid": 1}, {"pid": True}, {"key": 3}, {"stop_timeout_s": "8"})
+    for bad in (*wrong, {"stop_timeout_s": float("nan")}, {"leader": 1}, {"argv": [1]}):
+        with pytest.raises((TypeError, ValueError)):
+            entry_of({**good, **bad})
 
 
 def test_the_journal_stays_short(tmp_path: Path) -> None:
@@ -81,11 +136,12 @@ def test_a_full_disk_is_trouble_until_there_is_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     journal = table(tmp_path / "t")
-    journal._path = str(tmp_path / "gone" / "t")
-    journal.trouble = "short write"
+    first = journal._copies[0]
+    first.path = str(tmp_path / "gone" / "t")
+    first.trouble = "short write"
     journal.begin(ENTRY)
     assert journal.trouble
-    journal._path = str(tmp_path / "t")
+    first.path = str(tmp_path / "t")
     journal.record("service:a", "x", False)
     assert journal.trouble == ""
     assert table(tmp_path / "t").entries["service:a"].owner == "x"
