@@ -157,7 +157,7 @@ def _child(program: Program, gate: int, report: int, others: tuple[int, int]) ->
             os._exit(0)
         report = _arrange(program, report)
         stage = "user"
-        _become(program)
+        account = _become(program)
         stage = f"directory {program.cwd}"
         if program.cwd:
             os.chdir(program.cwd)
@@ -165,7 +165,7 @@ def _child(program: Program, gate: int, report: int, others: tuple[int, int]) ->
         if program.files_soft:
             hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
             resource.setrlimit(resource.RLIMIT_NOFILE, (program.files_soft, hard))
-        env = dict(program.env)
+        env = at_home(program.env, os.environ, account)
         if program.mark:
             env[marks.NAME] = marks.written(program.mark, os.getpid())
         os.execvpe(program.argv[0], list(program.argv), env)  # noqa: S606
@@ -197,15 +197,19 @@ def _arrange(program: Program, report: int) -> int:
     return report
 
 
-def _become(program: Program) -> None:
-    """Change user, group and supplementary groups (initgroups); the output files go along."""
+def _become(program: Program) -> dict[str, str]:
+    """Change user, group and supplementary groups (initgroups); the output files go along.
+
+    Returns what the environment is to say of another user: HOME, USER and LOGNAME, as systemd and
+    login do: a program that looks into its home must not find root's.
+    """
     if not program.user and not program.group:
-        return
-    uid, gid, name = _account(program.user)
+        return {}
+    uid, gid, name, home = _account(program.user)
     if program.group:
         gid = _gid(program.group)
     if (uid, gid) == (os.geteuid(), os.getegid()):
-        return
+        return {}
     if os.geteuid() != 0:
         raise PermissionError(f"only root can run it as {program.user or uid}:{program.group}")
     for fd in (1, 2):
@@ -216,11 +220,27 @@ def _become(program: Program) -> None:
     else:
         os.setgroups([gid])
     os.setgid(gid)
+    if uid == os.geteuid():
+        return {}
     os.setuid(uid)
+    return {"HOME": home, "USER": name or str(uid), "LOGNAME": name or str(uid)}
 
 
-def _account(user: str) -> tuple[int, int, str]:
-    """Uid, primary gid and name of `user` (a name or a number; empty: the present one)."""
+def at_home(
+    given: Mapping[str, str], inherited: Mapping[str, str], account: Mapping[str, str]
+) -> dict[str, str]:
+    """A program's environment as another user: what it merely inherited is replaced.
+
+    A value that differs from the launcher's own was chosen (by a package, by a driver) and stays.
+    """
+    theirs = {
+        n: v for n, v in account.items() if given.get(n, inherited.get(n)) == inherited.get(n)
+    }
+    return {**given, **theirs}
+
+
+def _account(user: str) -> tuple[int, int, str, str]:
+    """Uid, primary gid, name and home of `user` (a name or a number; empty: the present one)."""
     try:
         entry = pwd.getpwnam(user) if user else pwd.getpwuid(os.geteuid())
     except KeyError:
@@ -230,8 +250,8 @@ def _account(user: str) -> tuple[int, int, str]:
         try:
             entry = pwd.getpwuid(uid)
         except KeyError:
-            return uid, os.getegid() if not user else uid, ""
-    return entry.pw_uid, entry.pw_gid, entry.pw_name
+            return uid, os.getegid() if not user else uid, "", "/"
+    return entry.pw_uid, entry.pw_gid, entry.pw_name, entry.pw_dir or "/"
 
 
 def _gid(group: str) -> int:

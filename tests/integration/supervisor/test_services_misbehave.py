@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import pwd
 import json
 import subprocess
 import time
@@ -67,7 +68,7 @@ def test_a_service_and_its_hooks_run_as_whom_the_package_names_if_anybody_can(
         ["id", "-gn", named], capture_output=True, text=True, check=True
     ).stdout.strip()
     hooks = {"init": "id -un; touch var/mine", "health-check": "id -un; exit 1"}
-    run = "id -un; id -gn; touch data/mine && echo owned; exec sleep 1000"
+    run = "id -un; echo $HOME ${USER:-none}; id -gn; touch data/mine && echo owned; exec sleep 1000"
     machine.package("acme/web", run=run, hooks=hooks, SVC_USER=named, SVC_GROUP=group)
     for directory in (machine.root, *machine.root.parents[:3]):
         if directory.owner() == me:
@@ -77,6 +78,10 @@ def test_a_service_and_its_hooks_run_as_whom_the_package_names_if_anybody_can(
     runs_as = named if ROOT else me
     said = machine.hab("svc", "logs", "web").out.split()
     assert (said[0], said[-1]) == (runs_as, "owned")
+    if ROOT:
+        assert said[1:3] == [pwd.getpwnam(named).pw_dir, named], "not root's"
+    else:
+        assert said[1] == machine.environment["HOME"]
     assert machine.hab("svc", "logs", "web", "--hook", "init").out.split() == [runs_as]
     status = eventually("it was checked", lambda: _checked(machine))
     assert status == "warning"
