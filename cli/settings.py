@@ -2,9 +2,10 @@
 
 Precedence, highest first. Root: HAB_ROOT, FS_ROOT/hab, `/hab` for root, `~/.hab` for others.
 Supervisor: `--override-name`, HAB_OVERRIDE_NAME, `default`. Control endpoint: `--remote-sup`,
-HAB_LISTEN_CTL, `listen_ctl` in cli.toml, the control socket of a supervisor not named `default`,
-`listen_ctl` in its sup.toml, 127.0.0.1:9632. Secret: HAB_CTL_SECRET, `ctl_secret` in cli.toml, the
-supervisor's CTL_SECRET file.
+HAB_LISTEN_CTL, `listen_ctl` in cli.toml (neither of the two where `--override-name` is given: who
+names a supervisor means that one), where a supervisor that runs says it listens,
+`listen_ctl` in its sup.toml, the control socket of one not named `default`, 127.0.0.1:9632.
+Secret: HAB_CTL_SECRET, `ctl_secret` in cli.toml, the supervisor's CTL_SECRET file.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from actors.errors import UsageError
-from actors.node.layout import DEFAULT_CTL, DEFAULT_NAME, StateLayout, zmq_endpoint
+from actors.node.layout import DEFAULT_CTL, DEFAULT_NAME, StateLayout, listening, zmq_endpoint
 from cli.problem import Failure, suggestion
 from cli.values import CTL_PORT, is_loopback, join_host, split_host
 
@@ -79,7 +80,7 @@ def locate(override_name: str | None, remote_sup: str | None, environ: Mapping[s
         except ValueError as error:
             raise UsageError(f"--remote-sup: {error}") from error
         return Place(layout, zmq_endpoint(address), "from --remote-sup", local=False)
-    address, asked = _control_address(layout, environ)
+    address, asked = _control_address(layout, environ, named=bool(override_name))
     if "/" in address:
         return Place(layout, zmq_endpoint(address), asked, local=True)
     try:
@@ -91,12 +92,16 @@ def locate(override_name: str | None, remote_sup: str | None, environ: Mapping[s
     return Place(layout, zmq_endpoint(join_host(host, port)), asked, local=is_loopback(host))
 
 
-def _control_address(layout: StateLayout, environ: Mapping[str, str]) -> tuple[str, str]:
-    """Return the control address and where it was found."""
-    if address := environ.get("HAB_LISTEN_CTL"):
+def _control_address(
+    layout: StateLayout, environ: Mapping[str, str], *, named: bool
+) -> tuple[str, str]:
+    """Return the control address and where it was found; `named`: by `--override-name`."""
+    if not named and (address := environ.get("HAB_LISTEN_CTL")):
         return address, "from HAB_LISTEN_CTL"
-    if address := cli_setting(layout.root, "listen_ctl"):
+    if not named and (address := cli_setting(layout.root, "listen_ctl")):
         return address, f"from {cli_file(layout.root)}"
+    if address := listening(layout):
+        return address, f"from {layout.control_address}"
     if layout.config_file.is_file():
         configured = read_toml(layout.config_file).get("listen_ctl")
         if isinstance(configured, str) and configured:

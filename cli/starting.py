@@ -185,8 +185,9 @@ def check_ports(layout: StateLayout, options: SupervisorOptions) -> None:
     What a launcher that died has left behind is the next one's to deal with, ports included.
     """
     from actors.launcher.main import TABLE_FILE
+    from actors.launcher.table import COPY
 
-    if (layout.supervisor / TABLE_FILE).exists():
+    if any((layout.supervisor / f"{TABLE_FILE}{end}").exists() for end in ("", COPY)):
         return
     for what, address, flag, reason in ports(options):
         if reason:

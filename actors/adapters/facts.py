@@ -54,6 +54,21 @@ def read_or_create_member_id(path: Path, damaged: Callable[[StateFileDamaged], N
         raise HostError(f"the member id cannot be kept in {path}: {error}") from error
 
 
+def record_control(path: Path, endpoint: str) -> str:
+    """Write down where we listen for control, for whoever names this supervisor; a problem or ''.
+
+    Without it commands still find the default places, so a full disk prevents no start.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_text(f"{endpoint}\n", encoding="utf-8")
+        draft.chmod(0o644)
+        draft.rename(path)
+    except OSError as error:
+        return f"{path} cannot be written: {error.strerror or error}"
+    return ""
+
+
 def _create(path: Path, member: MemberId) -> MemberId:
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     with draft.open("w", encoding="ascii") as file:

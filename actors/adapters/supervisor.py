@@ -154,6 +154,8 @@ class Supervisor:
         self._closing(PackagesPort(world, layout, options.key_cache))
         self._closing(FilesPort(world, layout.supervisor))
         control = self._closing(ControlServer(world, options.control_endpoint, secret))
+        if problem := facts.record_control(layout.control_address, control.endpoint):
+            _log.warning("%s", problem)
         launcher.welcomed.wait(WELCOME_S)
         self._damaged += [StateFileDamaged(path=p, aside=a) for p, a in launcher.damaged.items()]
         address = facts.advertised(network.address, options.sys_ip_address)

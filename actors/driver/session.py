@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from actors.driver.connection import Connection
 from actors.errors import HostError, UsageError
-from actors.node.layout import DEFAULT_CTL, DEFAULT_NAME, StateLayout
+from actors.node.layout import DEFAULT_CTL, DEFAULT_NAME, StateLayout, listening
 
 # Set by an actor host for the program inside it.
 ADDRESS: Final = "HAB_ACTOR_ADDRESS"
@@ -29,10 +29,11 @@ def init(
     """Connect to the control gateway at `address` (`HOST:PORT` or a socket's path).
 
     `"auto"` is the supervisor of this machine: at `HAB_LISTEN_CTL`, else the one called
-    `HAB_OVERRIDE_NAME` at its socket, else at 127.0.0.1:9632; inside an actor, the one it lives on.
-    With no address: inside an actor the same; else a node of its own is started in this process,
-    with its actors as child processes. `secret` is the gateway's control secret; not given, it is
-    `HAB_CTL_SECRET`, or read from the `CTL_SECRET` of a supervisor on this machine.
+    `HAB_OVERRIDE_NAME` (or `default`) where it says that it listens, whatever option,
+    variable or sup.toml told it to; else at the default place. Inside an actor: the one it lives
+    on. With no address: inside an actor the same; else a node of its own is started in this
+    process, with its actors as child processes. `secret` is the gateway's control secret; not
+    given, it is `HAB_CTL_SECRET`, or read from the `CTL_SECRET` of a supervisor on this machine.
     Raises NoSupervisorError, SecretRefusedError, UsageError where already connected.
     """
     global _connection  # noqa: PLW0603 - one program, one connection, as in Ray
@@ -107,6 +108,8 @@ def local_address() -> str:
     if address := os.environ.get("HAB_LISTEN_CTL"):
         return address
     layout = _layout()
+    if address := listening(layout):
+        return address
     return DEFAULT_CTL if layout.name == DEFAULT_NAME else str(layout.control_socket)
 
 

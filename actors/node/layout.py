@@ -50,6 +50,11 @@ class StateLayout:
         return self.supervisor / "ctl.sock"
 
     @property
+    def control_address(self) -> Path:
+        """Where it listens for control; written by the supervisor at its start."""
+        return self.supervisor / "CTL_ADDRESS"
+
+    @property
     def services(self) -> Path:
         """Service directories: shared at the root for `default`, of its own for any other."""
         return self.root / "svc" if self.name == DEFAULT_NAME else self.supervisor / "svc"
@@ -77,6 +82,26 @@ class StateLayout:
     def keys(self) -> Path:
         """The key cache, unless `--cache-key-path` says otherwise."""
         return self.root / "cache" / "keys"
+
+
+def listening(layout: StateLayout) -> str:
+    """Where a supervisor that runs with this state said it listens for control; empty if none did.
+
+    Who listens everywhere is to be asked on the loopback.
+    """
+    from actors.launcher.lock import holder
+
+    try:
+        if holder(str(layout.lock)) is None:
+            return ""  # its port may be anybody's by now
+        lines = layout.control_address.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    address = lines[0] if len(lines) == 1 else ""
+    for everywhere, loopback in (("0.0.0.0:", "127.0.0.1:"), ("[::]:", "[::1]:")):
+        if address.startswith(everywhere):
+            return loopback + address.removeprefix(everywhere)
+    return address
 
 
 def zmq_endpoint(address: str) -> str:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from actors.errors import UsageError
-from actors.node.layout import StateLayout
+from actors.node.layout import StateLayout, listening
 from cli import settings
 from cli.problem import Failure
 
@@ -57,6 +59,59 @@ def test_the_control_endpoint_is_found_in_the_documented_order(tmp_path: Path) -
     assert _endpoint(tmp_path, HAB_LISTEN_CTL="127.0.0.1:1003") == ("tcp://127.0.0.1:1003", True)
     assert _endpoint(tmp_path, "far", HAB_LISTEN_CTL="127.0.0.1:1003") == ("tcp://far:9632", False)
     assert _endpoint(tmp_path, "far:7") == ("tcp://far:7", False)
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[StateLayout]:
+    """A supervisor `web` whose launcher lives, and which wrote down where it listens."""
+    from actors.launcher.lock import acquire
+
+    layout = StateLayout(tmp_path, "web")
+    layout.supervisor.mkdir(parents=True)
+    layout.control_address.write_text("127.0.0.1:1004\n")
+    held = acquire(str(layout.lock))
+    yield layout
+    with contextlib.suppress(OSError):
+        os.close(held)
+
+
+def test_a_supervisor_named_on_the_command_line_outranks_the_environment(
+    running: StateLayout,
+) -> None:
+    environ = {"HAB_ROOT": str(running.root), "HAB_LISTEN_CTL": "127.0.0.1:1003"}
+    assert settings.locate("web", None, environ).endpoint == "tcp://127.0.0.1:1004"
+    assert settings.locate("web", "far", environ).endpoint == "tcp://far:9632"
+    assert settings.locate("other", None, environ).endpoint.endswith("/sup/other/ctl.sock")
+    assert settings.locate(None, None, environ).endpoint == "tcp://127.0.0.1:1003"
+    by_variable = {**environ, "HAB_OVERRIDE_NAME": "web"}
+    assert settings.locate(None, None, by_variable).endpoint == "tcp://127.0.0.1:1003"
+    del by_variable["HAB_LISTEN_CTL"]
+    assert settings.locate(None, None, by_variable).endpoint == "tcp://127.0.0.1:1004"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("0.0.0.0:7\n", "127.0.0.1:7"),
+        ("[::]:7\n", "[::1]:7"),
+        ("/run/x/ctl.sock\n", "/run/x/ctl.sock"),
+        ("", ""),
+        ("a\nb\n", ""),
+    ],
+)
+def test_what_a_supervisor_wrote_down_is_read_with_care(
+    running: StateLayout, text: str, found: str
+) -> None:
+    running.control_address.write_text(text)
+    assert listening(running) == found
+
+
+def test_where_a_supervisor_listened_counts_only_while_its_launcher_lives(tmp_path: Path) -> None:
+    layout = StateLayout(tmp_path)
+    layout.supervisor.mkdir(parents=True)
+    layout.control_address.write_text("127.0.0.1:1004\n")
+    layout.lock.write_text("1\n")
+    assert _endpoint(tmp_path) == ("tcp://127.0.0.1:9632", True)
 
 
 def test_who_listens_everywhere_is_asked_on_the_loopback(tmp_path: Path) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import getpass
-import pwd
 import json
+import pwd
 import subprocess
 import time
 

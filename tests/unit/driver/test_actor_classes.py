@@ -1,11 +1,16 @@
+import os
+from pathlib import Path
+
 import pytest
 
 import actors
 from actors.driver.handles import ActorHandle
 from actors.driver.refs import ObjectRef
-from actors.driver.session import class_path, find_secret
+from actors.driver.session import class_path, find_secret, local_address
 from actors.errors import UsageError
+from actors.launcher.lock import acquire
 from actors.messages.base import join_address
+from actors.node.layout import StateLayout
 from actors.wire.values import pack, pack_arguments, unpack, unpack_arguments
 
 MEMBER = "ab" * 16
@@ -119,3 +124,21 @@ def test_the_secret_comes_from_the_environment_or_from_beside_the_socket(
     assert find_secret(f"{directory}/ctl.sock") == "s3cret"
     monkeypatch.setenv("HAB_CTL_SECRET", " other ")
     assert find_secret(f"{directory}/ctl.sock") == "other"
+
+
+def test_auto_is_where_the_supervisor_says_it_listens(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("HAB_LISTEN_CTL", "HAB_OVERRIDE_NAME", "FS_ROOT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HAB_ROOT", str(tmp_path))
+    assert local_address() == "127.0.0.1:9632"
+    layout = StateLayout(tmp_path)
+    layout.supervisor.mkdir(parents=True)
+    held = acquire(str(layout.lock))
+    layout.control_address.write_text("127.0.0.1:1004\n")
+    assert local_address() == "127.0.0.1:1004"
+    os.close(held)
+    assert local_address() == "127.0.0.1:9632"
+    monkeypatch.setenv("HAB_LISTEN_CTL", "127.0.0.1:1003")
+    assert local_address() == "127.0.0.1:1003"
