@@ -24,6 +24,7 @@ REDIALS: Final = 8  # members that check a broken connection at once, on average
 MAX_CHECKS: Final = 8  # running at once
 DEAD_SHARE: Final = 5  # each fifth period a dead permanent peer is dialled
 REDIAL_PERIODS: Final = 10.0  # another dead member, about so often
+INQUIRY_PERIODS: Final = 2.0  # for the one to depart to answer itself, who is just being dialled
 MAX_RELAYS: Final = 1_024  # pings for others under way at once
 _RELAY_PERIODS: Final = 2.0  # an answer later than that helps nobody
 
@@ -162,7 +163,9 @@ class Detector:
         probe = self._probes.get(seq)
         if probe is None:
             return
-        if probe.has_helpers:
+        if probe.purpose is Purpose.DEPART:
+            self._ask_on(seq, probe)
+        elif probe.has_helpers:
             self._fail(seq, probe)
         elif probe.pings < PINGS and self._core.option.lifeguard:
             self._ping(seq, probe)
@@ -179,13 +182,32 @@ class Detector:
         for helper in probe.asked:
             core.send(helper, PingReq(seq, probe.target))
         self._reconcile(probe.target)
-        if probe.asked or probe.purpose is Purpose.DEPART:
-            wait = probe.timeout_s * (2 if probe.purpose is Purpose.DEPART else 1)
-            core.agenda.at(core.now + wait, "stage", str(seq))
+        if probe.purpose is Purpose.DEPART:
             if not probe.asked:
                 probe.asked = [probe.target]  # nobody else to ask: only its own answer counts
+            core.agenda.at(probe.next_ping_s(), "stage", str(seq))
+        elif probe.asked:
+            core.agenda.at(core.now + probe.timeout_s, "stage", str(seq))
         else:
             self._fail(seq, probe)
+
+    def _ask_on(self, seq: int, probe: Probe) -> None:
+        """Ping the one to depart again, and ask who has not answered, until time is up.
+
+        Whoever has only just started has connections that are still being opened: silence so far
+        proves nothing, and that others hear it is no reason yet to believe that we do not.
+        """
+        core = self._core
+        until_s = probe.start_s + INQUIRY_PERIODS * core.period_s
+        if core.now >= until_s:
+            self._fail(seq, probe)
+            return
+        probe.pings += 1
+        self._send_ping(seq, probe.target)
+        for helper in probe.asked:
+            if helper not in probe.silent and helper not in probe.heard_by:
+                core.send(helper, PingReq(seq, probe.target))
+        core.agenda.at(min(probe.next_ping_s(), until_s), "stage", str(seq))
 
     def _fail(self, seq: int, probe: Probe) -> None:
         core = self._core
@@ -280,8 +302,7 @@ class Detector:
 
     def _look(self, seq: int, probe: Probe) -> None:
         """The verdict needs not wait when nobody is left to be heard."""
-        silent = len(probe.silent) == len(probe.asked)
-        if silent if probe.purpose is not Purpose.DEPART else probe.is_answered():
+        if len(probe.silent) == len(probe.asked):
             self._fail(seq, probe)
 
     def ping_req(self, sender: MemberId, frame: PingReq) -> None:

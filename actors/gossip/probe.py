@@ -65,10 +65,6 @@ class Probe:
         """When the first stage is over."""
         return self.start_s + self.timeout_s
 
-    def is_answered(self) -> bool:
-        """Whether every helper has said yes or no."""
-        return len(self.silent) + len(self.heard_by) >= len(self.asked)
-
     def missed(self) -> int:
         """Helpers that said nothing at all: a sign that the fault is here."""
         return len(self.asked) - len(self.silent) - len(self.heard_by)

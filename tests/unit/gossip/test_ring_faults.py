@@ -179,6 +179,23 @@ def test_who_is_heard_by_others_departs_only_by_force(ring_world: Any) -> None:
     world.run(10, lambda: world.all_see(other.member, "departed"))
 
 
+@pytest.mark.parametrize("alone", [False, True])
+def test_who_has_just_started_finds_out_before_it_answers(ring_world: Any, alone: bool) -> None:
+    """Its connections take a second to open: to the one to go, or to everybody."""
+    world = ring_world(13)
+    world.ring(6)
+    asker, other = world.nodes[1], world.nodes[4]
+    closed = {node.member for node in world.nodes} if alone else {other.member}
+    world.cut = lambda a, b: asker.member in (a, b) and bool({a, b} & (closed - {asker.member}))
+    asker.hear(DepartMember(other.member), "control", ("control", "1"))
+    world.run(0.9)
+    assert asker.replies == []
+    world.cut = lambda _a, _b: False
+    world.run(1.5, lambda: bool(asker.replies))
+    assert asker.replies == [Ok(f"{other.member} departed")]
+    world.run(10, lambda: ("node", SelfDeparted(why="departed")) in other.told)
+
+
 def test_who_nobody_hears_departs_by_the_operators_oath(ring_world: Any) -> None:
     world = ring_world(10)
     world.ring(5)
