@@ -21,19 +21,25 @@ CAUSES = 20  # rounds of asking for causes that lie further back
 
 
 class Log:
-    """The ring's log as far as it was read; grows on demand."""
+    """The log of the ring, or of one `member`, as far as it was read; grows on demand.
 
-    def __init__(self, asked: Session) -> None:
+    `read` are the ids of what was read in order; causes that lie elsewhere were fetched one by one.
+    """
+
+    def __init__(self, asked: Session, member: str = "") -> None:
         self._asked = asked
+        self._member = member or "*"
+        self.read: set[str] = set()
         self._until = 0.0
         self.records: dict[str, EventRecord] = {}
         self.missing: set[str] = set()
 
     def further_back(self) -> bool:
         """Read the next older page; False when there is none."""
-        page = self._page(QueryEvents(ring=True, last=PAGE, until=self._until))
+        page = self._page(QueryEvents(member=self._member, ring=True, last=PAGE, until=self._until))
         new = [event for event in page if event.id not in self.records]
         self.records.update((event.id, event) for event in new)
+        self.read.update(event.id for event in page)
         if new:
             self._until = min(event.wall for event in new)
         return bool(new)
@@ -75,16 +81,22 @@ class Log:
     metavar="COUNT",
     help=f"Explain its last so many events.  [default: {LAST}]",
 )
+@click.option(
+    "--member",
+    default="",
+    metavar="MEMBER",
+    help="What happened on this member: its name, or the beginning of its id.",
+)
 @asks
 @json_option
-def why_command(subject: str, *, last: int, asked: Session, as_json: bool) -> None:
+def why_command(subject: str, *, last: int, member: str, asked: Session, as_json: bool) -> None:
     """Tell why something is as it is: what happened to it lately, and what led to each step.
 
     SUBJECT is a service (redis, core/redis, redis.default), an actor (service/redis, gossip), a
     member (its name or the beginning of its id), or the id of an event. All members are asked: a
-    cause may lie on another one.
+    cause may lie on another one, also where --member says whose events are to be explained.
     """
-    log = Log(asked)
+    log = Log(asked, member)
     story = _story(log, _subject(log, asked, subject, last), last)
     if log.missing:
         names = ", ".join(sorted(log.missing))
@@ -105,6 +117,7 @@ def why_command(subject: str, *, last: int, asked: Session, as_json: bool) -> No
 def _subject(log: Log, asked: Session, subject: str, last: int) -> str:
     """Read back until enough is known about `subject`; a member's name becomes its id."""
     if subject.count(":") == 2 and log.event(subject):
+        log.read.add(subject)
         return subject
     if _read_about(log, subject, last):
         return subject
@@ -125,10 +138,11 @@ def _read_about(log: Log, subject: str, last: int) -> bool:
 
 
 def _story(log: Log, subject: str, last: int) -> Story:
-    about = sorted((r for r in log.records.values() if is_about(r, subject)), key=key)[-last:]
+    own = (r for r in log.records.values() if r.id in log.read)
+    about = sorted((r for r in own if is_about(r, subject)), key=key)[-last:]
     log.records = {record.id: record for record in about} | _chain(log, about)
     log.causes()
-    return why(log.records.values(), subject, last)
+    return why(log.records.values(), subject, last, log.read)
 
 
 def _chain(log: Log, about: list[EventRecord]) -> dict[str, EventRecord]:

@@ -7,7 +7,7 @@ operator's command, a timer, the outside) or the log no longer reaches back.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
 from actors.eventlog.filters import key, member_of
@@ -75,10 +75,19 @@ def is_about(record: EventRecord, subject: str) -> bool:
     return len(subject) >= 4 and isinstance(seen, str) and seen.startswith(subject)
 
 
-def why(records: Iterable[EventRecord], subject: str, last: int = LAST) -> Story:
-    """The story of `subject` as far as `records` tell it."""
+def why(
+    records: Iterable[EventRecord],
+    subject: str,
+    last: int = LAST,
+    among: Container[str] | None = None,
+) -> Story:
+    """The story of `subject` as far as `records` tell it.
+
+    `among`: the ids of events that may be explained; the others are there as causes only.
+    """
     by_id = {record.id: record for record in records}
-    about = sorted((r for r in by_id.values() if is_about(r, subject)), key=key)[-last:]
+    own = (r for r in by_id.values() if among is None or r.id in among)
+    about = sorted((r for r in own if is_about(r, subject)), key=key)[-last:]
     told: set[str] = set()
     lines: list[Line] = []
     for record in about:

@@ -41,10 +41,11 @@ def log_of(*records: EventRecord, missing: tuple[str, ...] = ()) -> Callable[[An
         assert isinstance(query, QueryEvents)
         if query.after:
             after = int(query.after.rpartition(":")[2])
-            of = [r for r in LOG if r.id.startswith(query.member)]
+            of = [r for r in (*LOG, *records) if r.id.startswith(query.member)]
             return [EventPage(tuple(r for r in of if r.hlc > after)[: query.limit])]
         assert query.ring
-        seen = [r for r in records if not query.until or r.wall <= query.until]
+        of = [r for r in records if r.id.startswith(query.member.strip("*"))]
+        seen = [r for r in of if not query.until or r.wall <= query.until]
         return [EventPage(tuple(seen[-query.last :]), missing=missing)]
 
     return answer
@@ -79,6 +80,23 @@ def test_an_event_and_a_member_by_name_have_stories_too(hab: Hab, gateway: Start
         member = hab("why", "beta")
     assert event.stdout.splitlines()[0] == "redis was killed [a1b2c3d4:1:2]"
     assert member.stdout == "beta is alive [a1b2c3d4:1:4]\n"
+
+
+def test_of_same_named_actors_one_member_s_can_be_asked_for(hab: Hab, gateway: Start) -> None:
+    theirs = record(5, "their census died", of=OTHER, name="census")
+    ours = record(6, "our census died", theirs.id, name="census")
+    with gateway(log_of(*LOG, theirs, ours)):
+        both = hab("why", "census")
+        told = hab("why", "census", "--member", "a1b2")
+        other = hab("why", "census", "--member", "b700")
+        unknown = hab("why", "census", "--member", "ffff")
+    assert "their census died [b7000000:1:5]" in both.stdout.splitlines()
+    assert told.stdout.splitlines() == [
+        "our census died [a1b2c3d4:1:6]",
+        "  because their census died [b7000000:1:5]",
+    ]
+    assert other.stdout == "their census died [b7000000:1:5]\n"
+    assert unknown.exit_code == 1
 
 
 def test_a_story_as_json_has_a_schema_depths_and_who_is_missing(hab: Hab, gateway: Start) -> None:
