@@ -32,9 +32,10 @@ def read_key_file(path: Path, limit: int) -> bytes | None:
 
 
 def write_key_file(path: Path, data: bytes, mode: int) -> None:
-    """Put a new key file in its place, whole or not at all. Raises HostError, also if it is there.
+    """Put a key file in its place, whole or not at all; the same again changes nothing.
 
-    Two who make a key of one name in one second must not end with halves of two pairs.
+    Raises HostError, also if another key is there: two who make a key of one name in one second
+    must not end with halves of two pairs.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
@@ -46,7 +47,11 @@ def write_key_file(path: Path, data: bytes, mode: int) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
-        path.hardlink_to(temporary)  # unlike a rename, it replaces nothing
+        try:
+            path.hardlink_to(temporary)  # unlike a rename, it replaces nothing
+        except FileExistsError:
+            if path.read_bytes() != data:  # two who fetch one key at once are no conflict
+                raise
         temporary.unlink()
         directory = os.open(path.parent, os.O_RDONLY)
         try:
