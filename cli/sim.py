@@ -90,27 +90,29 @@ def campaign(
 ) -> None:
     """Run many seeds over all cores, and name those that fail with what broke.
 
-    Exit code 9 when one did; each failure comes with the command that runs it again.
+    Ends with a table: how often each checker had something to judge, and in how many seeds.
+    Exit code 9 when one failed; each failure comes with the command that runs it again.
     """
-    from actors.simulation.campaign import CampaignOptions, run_campaign
+    from actors.simulation.campaign import CampaignOptions, Totals, run_campaign
     from actors.simulation.run import read_scenario_file
 
     text = read_scenario_file(scenario) if scenario else ""
     options = CampaignOptions(first, seeds, supervisors, for_s, text, workers, max_failures)
     began = time.perf_counter()
-    done = failed = 0
+    totals = Totals()
     for outcome in run_campaign(options):
-        done += 1
+        totals.add(outcome)
         if not outcome.broken:
             continue
-        failed += 1
         click.echo(f"seed {outcome.seed} failed:")
         for reason in outcome.broken:
             click.echo(f"  {reason}")
         click.echo(f"  again: {_again(outcome.seed, supervisors, for_s, scenario)}")
-    click.echo(f"{done} seeds, {failed} failed")
+    for line in totals.lines():
+        click.echo(line)
+    click.echo(f"{totals.seeds} seeds, {totals.failed} failed")
     say(f"in {time.perf_counter() - began:.1f} s")
-    _end(broken=failed > 0)
+    _end(broken=totals.failed > 0)
 
 
 def _again(seed: int, supervisors: int | None, for_s: float | None, scenario: str | None) -> str:

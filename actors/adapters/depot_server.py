@@ -20,12 +20,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from actors.adapters.depot_folder import FolderDepot
 from actors.adapters.depot_routes import application
-from actors.adapters.http_protocol import PatientProtocol, ServeLimits
+from actors.adapters.http_protocol import ServeLimits, server_config
 from actors.depot.tokens import Tokens, parse_tokens
 from actors.errors import HostError, UsageError
 
 CONNECTIONS: Final = 256
-HEADER_LIMIT: Final = 16 * 1024  # bytes of one request's head
 STOP_S: Final = 10  # what is under way may finish
 _log = logging.getLogger("hab-depot")
 
@@ -92,22 +91,7 @@ def make_server(
     """A server, not yet listening; it ends when its `should_exit` is set."""
     limits = limits or ServeLimits()
     app = Bounded(application(depot, tokens.read), limits.stall_s)
-    protocol = type("LimitedProtocol", (PatientProtocol,), {"limits": limits})
-    config = uvicorn.Config(
-        app,
-        http=protocol,
-        ws="none",
-        loop="asyncio",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        limit_concurrency=CONNECTIONS,
-        h11_max_incomplete_event_size=HEADER_LIMIT,
-        timeout_keep_alive=round(max(limits.head_s, 1)),
-        timeout_graceful_shutdown=STOP_S,
-    )
+    config = server_config(app, connections=CONNECTIONS, limits=limits, stop_s=STOP_S)
     return uvicorn.Server(config)
 
 

@@ -39,7 +39,6 @@ CONNECTIONS: Final = 512
 AT_ONCE: Final = 32  # requests that ask actors; the others wait
 ANSWER_S: Final = 10.0
 RETRY_S: Final = 5.0
-HEADER_LIMIT: Final = 16 * 1024
 PATH_LIMIT: Final = 1024
 PATHS: Final = (
     ("/services", "the services loaded here"),
@@ -150,22 +149,10 @@ class HttpGateway:
     def _serve(self, listening: socket.socket, tls: ssl.SSLContext | None) -> None:
         import uvicorn
 
-        from actors.adapters.http_protocol import PatientProtocol
+        from actors.adapters.http_protocol import ServeLimits, server_config
 
-        config = uvicorn.Config(
-            self._application(),
-            http=PatientProtocol,
-            ws="none",
-            loop="asyncio",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            limit_concurrency=CONNECTIONS,
-            h11_max_incomplete_event_size=HEADER_LIMIT,
-            timeout_keep_alive=10,
-            timeout_graceful_shutdown=1,
+        config = server_config(
+            self._application(), connections=CONNECTIONS, limits=ServeLimits(), stop_s=1
         )
         config.load()
         config.ssl = tls

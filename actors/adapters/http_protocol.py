@@ -6,8 +6,13 @@ import asyncio
 import socket
 import struct
 from dataclasses import dataclass
+from typing import Final
 
+import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+HEADER_LIMIT: Final = 16 * 1024  # bytes of one request's head
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,31 @@ class PatientProtocol(H11Protocol):
         self._head.stop()
         self._unread.stop()
         super().connection_lost(exc)
+
+
+def server_config(
+    app: ASGIApp, *, connections: int, limits: ServeLimits, stop_s: int
+) -> uvicorn.Config:
+    """Uvicorn as every server here runs it: bounded, patient for so long, silent.
+
+    `stop_s`: seconds that what is under way has when the server ends.
+    """
+    protocol = type("LimitedProtocol", (PatientProtocol,), {"limits": limits})
+    return uvicorn.Config(
+        app,
+        http=protocol,
+        ws="none",
+        loop="asyncio",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=connections,
+        h11_max_incomplete_event_size=HEADER_LIMIT,
+        timeout_keep_alive=round(max(limits.head_s, 1)),
+        timeout_graceful_shutdown=stop_s,
+    )
 
 
 class _Alarm:

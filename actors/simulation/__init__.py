@@ -2,8 +2,8 @@
 
 Reading order: `scheduler` (virtual time), `clock` and `lanes` (a machine's time and turns),
 `fabric` and `network` (frames between machines), `disk`, `processes`, `eventlog`, `node` (one
-supervisor on its machine), `ring` (all of them), `plan` (what goes wrong, and when), `checkers`
-(what must hold all the same), `run` and `campaign`.
+supervisor on its machine), `ring` (all of them), `plan` (what goes wrong, and when) with `drawing`
+and `calm`, `checkers` (what must hold all the same), `run` and `campaign`.
 
 The actors, their wire format and the launcher's decisions are the real ones; what is here replaces
 threads, sockets, files and child processes, behind the ports of `actors.ports`.
@@ -20,4 +20,7 @@ Decisions
   decisions during the run.
 - 2026-11-22: checkers see only the merged event log, faults included, so that the same checkers
   judge a live ring. Rejected: looking into actors.
+- 2026-11-24: a quarter of drawn plans is calm: one death, one departure, changes or nothing, and
+  peace around it, because swarms gave several checkers nothing to judge. Rejected: checkers with
+  shorter stretches (what they demand would no longer be what is promised).
 """

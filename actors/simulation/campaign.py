@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import traceback
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -42,6 +43,30 @@ class Outcome:
     virtual_s: float
     broken: tuple[str, ...] = ()
     judged: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Totals:
+    """What was judged over many seeds: verdicts by checker, and the seeds that had any."""
+
+    seeds: int = 0
+    failed: int = 0
+    verdicts: Counter[str] = field(default_factory=Counter)
+    judging: Counter[str] = field(default_factory=Counter)
+
+    def add(self, outcome: Outcome) -> None:
+        """Count a seed."""
+        self.seeds += 1
+        self.failed += bool(outcome.broken)
+        self.verdicts.update(outcome.judged)
+        self.judging.update(name for name, times in outcome.judged.items() if times)
+
+    def lines(self) -> list[str]:
+        """A table for people: a checker that judged nothing proved nothing."""
+        names = sorted(self.verdicts, key=lambda name: (-self.judging[name], name))
+        rows = [("verdicts", "seeds", "checker")]
+        rows += [(f"{self.verdicts[name]}", f"{self.judging[name]}", name) for name in names]
+        return [f"{verdicts:>10}  {seeds:>6}  {name}" for verdicts, seeds, name in rows]
 
 
 def run_campaign(options: CampaignOptions) -> Iterator[Outcome]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from math import log10
 from typing import Final, TypeAlias
 
 from actors.messages.gossip import MemberAnnounced
@@ -26,7 +25,14 @@ from actors.messages.runtime import (
 from actors.messages.simulation import MembersSeen, RumorsSeen
 from actors.simulation import service_checkers, traffic_checkers
 from actors.simulation.eventlog import Logged
-from actors.simulation.plan import Plan, dissemination_s, reunion_s
+from actors.simulation.plan import (
+    CALM_BEFORE_S,
+    Plan,
+    detection_s,
+    dissemination_s,
+    floor_s,
+    reunion_s,
+)
 from actors.simulation.story import NEVER, Opinion, ProcessLife, Story, Trouble, read
 
 RESTART_S: Final = 5.0  # from an actor's death to its next instance
@@ -65,12 +71,12 @@ class Case:
     @property
     def floor_s(self) -> float:
         """The shortest a suspicion lasts."""
-        return 2.5 * max(1.0, log10(self.size))
+        return floor_s(self.size)
 
     @property
     def detection_s(self) -> float:
-        """C: from a death to everybody knowing it. 15 is Lifeguard's ceiling in floors of 1 s."""
-        return 3 + 6 * self.floor_s + self.spread_s
+        """C."""
+        return detection_s(self.size)
 
     @property
     def is_connected(self) -> bool:
@@ -292,10 +298,10 @@ def the_dead_are_noticed(case: Case) -> Verdicts:
         but = next(
             (t for t in story.troubles if t.touches(life.machine) and _caused(t, life)), None
         )
-        if not case.is_calm(life.down_s - 30, limit_s, but=but):
+        if not case.is_calm(life.down_s - CALM_BEFORE_S, limit_s, but=but):
             continue
         for observer in story.lives:
-            if observer.up_s < life.down_s - 30 and observer.down_s > limit_s:
+            if observer.up_s < life.down_s - CALM_BEFORE_S and observer.down_s > limit_s:
                 yield _noticed(case, observer, life, limit_s)
 
 
@@ -308,7 +314,7 @@ def _noticed(case: Case, observer: ProcessLife, life: ProcessLife, limit_s: floa
         o.observer is observer
         and o.member == life.member
         and o.health in ("confirmed", "departed")
-        and life.down_s - 30 <= o.at_s <= limit_s
+        and life.down_s - CALM_BEFORE_S <= o.at_s <= limit_s
         for o in case.story.opinions
     ):
         return None

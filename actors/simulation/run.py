@@ -14,11 +14,12 @@ from typing import Final, Literal
 from actors.errors import UsageError
 from actors.messages.simulation import PhaseBegan
 from actors.simulation.checkers import Judgement, judge
+from actors.simulation.drawing import draw_plan
 from actors.simulation.eventlog import Logged
 from actors.simulation.faults import Faults
 from actors.simulation.machine import Machine, Quartz
 from actors.simulation.observer import Observer
-from actors.simulation.plan import Plan, dissemination_s, draw_plan, reunion_s
+from actors.simulation.plan import Plan, dissemination_s, reunion_s
 from actors.simulation.ring import Ring
 from actors.simulation.scenario import read_scenario
 from actors.simulation.supervisors import supervisor

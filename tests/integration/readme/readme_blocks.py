@@ -68,14 +68,8 @@ def _block(number: int, language: str, body: list[str]) -> Block:
 
 
 def mentioned(text: str) -> Iterator[str]:
-    """The commands that the prose names: code spans that begin with `hab` or a script.
-
-    `hab pkg sign|verify` names two.
-    """
-    for words in _spans(text):
-        if re.match(r"(hab |\./scripts/)", words):
-            before, _, last = words.rpartition(" ")
-            yield from (f"{before} {each}".strip() for each in last.split("|"))
+    """The commands that the prose names: code spans that begin with `hab` or a script."""
+    return (words for words in _spans(text) if re.match(r"(hab |\./scripts/)", words))
 
 
 def paths(text: str) -> Iterator[str]:

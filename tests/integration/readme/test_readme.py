@@ -56,10 +56,11 @@ def test_a_command_that_the_prose_names_exists_with_its_options(words: str) -> N
         return
     command: click.Command = hab
     while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
-        name = rest.pop(0)
-        found = command.get_command(click.Context(command), name)
-        assert found is not None, f"{words}: {command.name} has no {name}"
-        command = found
+        group = command
+        for name in rest.pop(0).split("|"):  # alternatives, as in `hab pkg sign|verify`
+            found = group.get_command(click.Context(group), name)
+            assert found is not None, f"{words}: {group.name} has no {name}"
+            command = found
     known = {option for parameter in command.params for option in parameter.opts}
     assert {word for word in rest if word.startswith("-")} <= known | {"--help", "-h"}
 
