@@ -16,8 +16,10 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Final, Protocol, TypeAlias
 
+import msgspec
+
 from actors.messages.envelope import Envelope
-from actors.messages.files import DirectoryListed, FileContent, WatchDirectory
+from actors.messages.files import DirectoryListed, FileContent, FileWritten, WatchDirectory
 
 PORT: Final = "port/files"
 LOOK_S: Final = 1.0
@@ -52,7 +54,10 @@ class Watched:
 
 
 class FilesPort:
-    """Serves `WatchDirectory` on a thread of its own; paths are below `root`, or absolute."""
+    """Serves `WatchDirectory` and `FileWritten` on a thread of its own.
+
+    Paths are below `root`, or absolute.
+    """
 
     def __init__(self, world: Ports, root: Path, look_s: float = LOOK_S) -> None:
         self._world = world
@@ -81,6 +86,8 @@ class FilesPort:
                 return
             if isinstance(envelope.message, WatchDirectory):
                 self._asked(envelope.sender, envelope.message)
+            elif isinstance(envelope.message, FileWritten):
+                self._written(envelope.sender, envelope.message)
 
     def _asked(self, sender: str, request: WatchDirectory) -> None:
         key = (sender, request.path, request.suffix)
@@ -95,6 +102,32 @@ class FilesPort:
             self._tell(watched, DirectoryListed(request.path, request.token, error=str(error)))
             return
         self._tell(watched, self._listing(watched, watched.told))
+
+    def _written(self, sender: str, file: FileWritten) -> None:
+        """Know a file that its watcher wrote, without reading the directory again.
+
+        Where it is not (or no longer) as written, what is known stays as it was, and the next look
+        finds the difference.
+        """
+        watched = self._watched.get((sender, file.path, file.suffix))
+        if watched is None:
+            return
+        watched.request = msgspec.structs.replace(watched.request, token=file.token)
+        path = self._root / file.path / file.name
+        before = signature(path)
+        content = read(path, file.name)
+        found = None if content is None else content.data
+        if found != file.data or (content and content.error) or signature(path) != before:
+            return
+        if content is not None and before is not None:
+            watched.contents[file.name] = (before, content)
+        else:
+            watched.contents.pop(file.name, None)
+        for known in (watched.told, watched.seen):
+            if known is not None and before is not None:
+                known[file.name] = before
+            elif known is not None:
+                known.pop(file.name, None)
 
     def _look(self, watched: Watched) -> None:
         try:
@@ -142,9 +175,21 @@ def scan(path: Path, suffix: str) -> Signatures:
                 except OSError:
                     continue  # gone between two calls, or a link to nothing
                 if stat.S_ISREG(what.st_mode) and len(found) < FILES_LIMIT:
-                    times = (what.st_mtime_ns, what.st_ctime_ns)
-                    found[entry.name] = (what.st_ino, what.st_size, *times)
+                    found[entry.name] = _signature(what)
     return found
+
+
+def signature(path: Path) -> Signature | None:
+    """What tells one content of a file from another; None if there is no such regular file."""
+    try:
+        what = path.stat()
+    except OSError:
+        return None
+    return _signature(what) if stat.S_ISREG(what.st_mode) else None
+
+
+def _signature(what: os.stat_result) -> Signature:
+    return (what.st_ino, what.st_size, what.st_mtime_ns, what.st_ctime_ns)
 
 
 def read(path: Path, name: str) -> FileContent | None:

@@ -34,6 +34,20 @@ class WatchDirectory(Message, frozen=True):
     once: bool = False
 
 
+class FileWritten(Message, frozen=True):
+    """The asker has just written file `name` of a directory it watches (`data` None: removed it).
+
+    It is looked at alone: while it is as written that is no news, else it is a change like any
+    other. Listings carry `token` from here on, as after a `WatchDirectory`.
+    """
+
+    path: str
+    suffix: str
+    name: str
+    data: bytes | None
+    token: int
+
+
 class DirectoryListed(Message, frozen=True):
     """All matching files of `path`, sorted by name; none where the directory is not there.
 

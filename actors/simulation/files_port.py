@@ -10,8 +10,10 @@ import posixpath
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from actors.messages.envelope import Envelope
-from actors.messages.files import DirectoryListed, FileContent, WatchDirectory
+from actors.messages.files import DirectoryListed, FileContent, FileWritten, WatchDirectory
 from actors.runtime.world import World
 from actors.simulation.disk import DIGEST_BYTES, Disk, unseal
 from actors.simulation.scheduler import Life, Scheduler
@@ -50,11 +52,29 @@ class FilesPort:
 
     def _handle(self, envelope: Envelope) -> None:
         request = envelope.message
+        if isinstance(request, FileWritten):
+            self._written(envelope.sender, request)
+            return
         assert isinstance(request, WatchDirectory), f"{PORT} does not understand {request!r}"
         watch = _Watch(envelope.sender, request)
         if not request.once:
             self._watches[envelope.sender, request.path, request.suffix] = watch
         self._scheduler.after(ANSWER_S, self._life, lambda: self._tell(watch))
+
+    def _written(self, sender: str, file: FileWritten) -> None:
+        """A file that its watcher wrote is no news while it is as written."""
+        watch = self._watches.get((sender, file.path, file.suffix))
+        if watch is None:
+            return
+        watch.request = msgspec.structs.replace(watch.request, token=file.token)
+        now = {content.name: content for content in self._files(watch.request)}
+        found = now.get(file.name)
+        if (found.data if found is not None else None) == file.data:
+            told = {content.name: content for content in watch.told}
+            told.pop(file.name, None)
+            if found is not None:
+                told[file.name] = found
+            watch.told = tuple(told[name] for name in sorted(told))
 
     def _look_later(self, watch: _Watch) -> None:
         if not watch.due:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
+
 from actors.depot.ident import newest, parse_ident
 from actors.errors import UsageError
 from actors.messages.base import Message
@@ -24,7 +26,7 @@ from actors.messages.depot import (
     WritePidFile,
 )
 from actors.messages.envelope import Envelope
-from actors.messages.files import DirectoryListed, FileContent, WatchDirectory
+from actors.messages.files import DirectoryListed, FileContent, FileWritten, WatchDirectory
 from actors.messages.runtime import CallFailed
 from actors.runtime.world import World
 from actors.simulation.disk import Disk
@@ -52,6 +54,13 @@ class FilesPort:
 
     def _handle(self, envelope: Envelope) -> None:
         request = envelope.message
+        if isinstance(request, FileWritten):
+            key = (envelope.sender, request.path)
+            if key in self._watched:
+                self._watched[key] = msgspec.structs.replace(
+                    self._watched[key], token=request.token
+                )
+            return
         assert isinstance(request, WatchDirectory), f"port/files does not understand {request!r}"
         if not request.once:
             self._watched[envelope.sender, request.path] = request

@@ -12,7 +12,7 @@ from actors.messages.base import Message
 from actors.messages.control import RequestEnded
 from actors.messages.depot import InstallPackage, PackageResolved, ResolvePackage
 from actors.messages.envelope import Envelope, Ticket
-from actors.messages.files import DirectoryListed, WatchDirectory
+from actors.messages.files import DirectoryListed, FileWritten, WatchDirectory
 from actors.messages.runtime import ActorAvailable, ActorDied, CallFailed, PersistFailed
 from actors.messages.service import (
     Accepted,
@@ -108,7 +108,9 @@ class SpecsActor(Actor):
             case QuerySpecs():
                 return [self._all()]
             case DirectoryListed(token=token):
-                return self._listing(message) if token == self._token or not self._listed else []
+                if token == self._token or not self._listed:
+                    return self._listing(message)
+                return [self._watch()]  # from before our last write: what else it tells is news
             case ServiceSettled(status):
                 return self._settled(status)
             case ServiceGone(service):
@@ -180,7 +182,7 @@ class SpecsActor(Actor):
         data = write(spec) if spec else b""
         self._writing = Writing(self._known, ticket)
         self._known = written(self._known, file, service, spec, data)
-        self._token += 1
+        self._token = token = self._token + 1
         if command.wait:
             self._waiters.add(service, ticket)
         timeout = (
@@ -192,7 +194,7 @@ class SpecsActor(Actor):
             event,
             Reply(Accepted(decision.text), ticket, more=command.wait),
             Send("service", change),
-            self._watch(),
+            Send("port/files", FileWritten(DIRECTORY, SUFFIX, file, data if spec else None, token)),
         ]
 
     def _undo(self, path: str, reason: str) -> list[Effect]:

@@ -37,7 +37,7 @@ from actors.messages.depot import (
     WritePidFile,
 )
 from actors.messages.envelope import Envelope, Ticket
-from actors.messages.files import DirectoryListed, WatchDirectory
+from actors.messages.files import DirectoryListed, FileWritten, WatchDirectory
 from actors.messages.runtime import CallFailed
 from actors.node.options import StateLayout
 
@@ -318,6 +318,41 @@ def test_a_directory_that_cannot_be_read_is_no_empty_one(watched: tuple[Ports, P
     path.write_text("a file")
     ports.ask("port/files", WatchDirectory("specs", ".spec", 1))
     assert ports.next()[2].error
+
+
+def test_what_the_watcher_wrote_itself_is_no_news(watched: tuple[Ports, Path]) -> None:
+    ports, path = watched
+    path.mkdir()
+    (path / "a.spec").write_text("1")
+    ports.ask("port/files", WatchDirectory("specs", ".spec", 1))
+    assert listed(ports) == {"a.spec": b"1"}
+    (path / "a.spec").write_text("22")
+    ports.ask("port/files", FileWritten("specs", ".spec", "a.spec", b"22", 2))
+    (path / "b.spec").write_text("new")
+    ports.ask("port/files", FileWritten("specs", ".spec", "b.spec", b"new", 3))
+    (path / "a.spec").unlink()
+    ports.ask("port/files", FileWritten("specs", ".spec", "a.spec", None, 4))
+    assert ports.silent(0.2)
+    (path / "c.spec").write_text("by hand")
+    _, _, message = ports.next()
+    assert message.token == 4
+    assert {file.name: file.data for file in message.files} == {
+        "b.spec": b"new",
+        "c.spec": b"by hand",
+    }
+
+
+@pytest.mark.parametrize("written", [b"mine", None])
+def test_what_somebody_made_of_the_watcher_s_file_meanwhile_is_news(
+    watched: tuple[Ports, Path], written: bytes | None
+) -> None:
+    ports, path = watched
+    path.mkdir()
+    ports.ask("port/files", WatchDirectory("specs", ".spec", 1))
+    assert listed(ports) == {}
+    (path / "a.spec").write_text("theirs")
+    ports.ask("port/files", FileWritten("specs", ".spec", "a.spec", written, 2))
+    assert listed(ports) == {"a.spec": b"theirs"}
 
 
 def test_a_listing_with_a_token_shows_every_write_before_the_question(
