@@ -304,11 +304,24 @@ def running_target() -> str:
 
 
 def hooks_in(source: Path) -> tuple[str, ...]:
-    """The hooks that a package's directory brings; a `run` beside `hooks` counts."""
-    found = {name for name in HOOKS if (source / "hooks" / name).is_file()}
-    if (source / "run").is_file():
-        found.add("run")
-    return tuple(sorted(found))
+    """The hooks that a package's directory brings."""
+    return tuple(hook_files(source))
+
+
+def hook_files(source: Path) -> dict[str, Path]:
+    """The hooks of a package's directory and their files, by name.
+
+    Packages of Habitat's first years write `health_check`; a `run` beside `hooks` counts.
+    """
+    found = {}
+    for name in HOOKS:
+        old = name.replace("-", "_")
+        beside = (source / "run",) if name == "run" else ()
+        places = (source / "hooks" / name, source / "hooks" / old, *beside)
+        file = next((path for path in places if path.is_file()), None)
+        if file is not None:
+            found[name] = file
+    return found
 
 
 def _metafiles(path: Path) -> dict[str, bytes]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from actors.adapters.package_store import hooks_in
+from actors.adapters.package_store import hook_files
 from actors.adapters.trees import make_directories
 from actors.errors import Refused
 
@@ -147,10 +147,7 @@ class ServiceDirectories:
 
 def read_templates(source: Path) -> tuple[dict[str, bytes], dict[str, bytes], bytes]:
     """The files of `config/` by path, the hooks by name, and `default.toml`. Raises Refused."""
-    hooks = {}
-    for name in hooks_in(source):
-        path = source / "hooks" / name
-        hooks[name] = _content(path if path.is_file() else source / name)
+    hooks = {name: _content(path) for name, path in hook_files(source).items()}
     defaults = source / "default.toml"
     return (
         config_files(source / "config"),

@@ -49,6 +49,7 @@ HOOKS = (
     "post-run",
     "post-stop",
     "reconfigure",
+    "reload",
     "role-changed",
     "run",
     "suitability",

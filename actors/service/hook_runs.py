@@ -94,7 +94,11 @@ def _failed(life: Life, hook: str, how: str) -> list[Effect]:
 def _beside_ended(life: Life, hook: str, key: str, how: str, at: Moment) -> Decision:
     life = replace(life, beside=life.beside - {(hook, key)})
     effects = _failed(life, hook, how) if how else []
-    if hook == hooks.RECONFIGURE and life.pid is not None and has_hook(life, hooks.HEALTH_CHECK):
+    if (
+        hook in (hooks.RECONFIGURE, hooks.RELOAD)
+        and life.pid is not None
+        and has_hook(life, hooks.HEALTH_CHECK)
+    ):
         due = HookDue(hooks.HEALTH_CHECK, life.pid)
         effects.append(After(0.0, due, name=hooks.HEALTH_CHECK))
     if hook in life.due:

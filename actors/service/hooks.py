@@ -18,6 +18,7 @@ POST_RUN = "post-run"
 HEALTH_CHECK = "health-check"
 POST_STOP = "post-stop"
 RECONFIGURE = "reconfigure"
+RELOAD = "reload"  # of old packages; both run in place of a restart
 FILE_UPDATED = "file-updated"
 
 BESIDE_S = 600.0  # a hook that tells the process of a change, and hangs, ends

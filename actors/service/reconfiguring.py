@@ -2,7 +2,8 @@
 
 The rules are Habitat's (components/sup/src/manager/service.rs, `TemplateUpdate`): a changed `init`,
 `run` or `post-run` hook is a restart, and so is changed configuration without a `reconfigure` hook;
-with one, it runs, also when it itself changed. Other hooks are picked up when they run next.
+with one, it runs, also when it itself changed. The same holds of `reload`, which packages of
+Habitat's first years bring. Other hooks are picked up when they run next.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import msgspec
 from actors.effects import Effect, Emit
 from actors.messages.depot import ServiceFilesChanged, ServicePrepared
 from actors.service.hook_runs import run_beside
-from actors.service.hooks import FILE_UPDATED, RECONFIGURE
+from actors.service.hooks import FILE_UPDATED, RECONFIGURE, RELOAD
 from actors.service.life import Decision, Life, Moment
 from actors.service.rendering import again
 from actors.service.starting import persist
@@ -36,9 +37,16 @@ def consequence(changed: Collection[str], hooks: Collection[str]) -> Consequence
     if RESTARTING & set(changed):
         return "restart"
     config = any(path.startswith("config/") for path in changed)
-    if RECONFIGURE not in hooks:
+    telling = telling_hooks(hooks)
+    if not telling:
         return "restart" if config else "nothing"
-    return "reconfigure" if config or f"hooks/{RECONFIGURE}" in changed else "nothing"
+    itself = any(f"hooks/{hook}" in changed for hook in telling)
+    return "reconfigure" if config or itself else "nothing"
+
+
+def telling_hooks(hooks: Collection[str]) -> list[str]:
+    """Those of the hooks that tell a process of its new configuration."""
+    return [hook for hook in (RECONFIGURE, RELOAD) if hook in hooks]
 
 
 def rewritten(life: Life, answer: ServicePrepared, at: Moment) -> Decision:
@@ -58,7 +66,7 @@ def rewritten(life: Life, answer: ServicePrepared, at: Moment) -> Decision:
     if then == "restart":
         life, more = stop(replace(life, again=True), "its files changed; it starts again", at)
         return life, [said, *more, *effects]
-    due = [RECONFIGURE] if then == "reconfigure" else []
+    due = telling_hooks(answer.hooks) if then == "reconfigure" else []
     due += [FILE_UPDATED] if any(path.startswith("files/") for path in answer.changed) else []
     for hook in due:
         life, more = run_beside(life, hook, at)

@@ -126,6 +126,17 @@ def test_a_service_directory_has_habitats_modes_under_any_umask(
     assert (svc / "config" / "more" / "deep.conf").read_text() == "deep\n"
 
 
+def test_hooks_of_habitats_first_years_are_found(package: Path) -> None:
+    (package / "hooks" / "health_check").write_text("#!/bin/sh\nexit 1\n")
+    (package / "hooks" / "reload").write_text("#!/bin/sh\n")
+    (package / "hooks" / "run").unlink()
+    (package / "run").write_text("#!/bin/sh\necho run\n")
+    hooks = read_templates(package)[1]
+    assert sorted(hooks) == ["health-check", "init", "reload", "run"]
+    assert hooks["health-check"].endswith(b"exit 1\n")
+    assert hooks["run"].endswith(b"echo run\n")
+
+
 def test_what_is_in_place_is_left_alone_and_old_hooks_go(
     directories: ServiceDirectories, package: Path, tmp_path: Path
 ) -> None:

@@ -39,6 +39,8 @@ def upload(rig: Any, data: bytes, version: int = 1) -> None:
         (["config/a"], ["run", "reconfigure"], "reconfigure"),
         (["hooks/reconfigure"], ["run", "reconfigure"], "reconfigure"),
         (["hooks/reconfigure"], ["run"], "nothing"),
+        (["config/a"], ["run", "reload"], "reconfigure"),
+        (["hooks/reload"], ["run", "reload", "reconfigure"], "reconfigure"),
         (["hooks/run", "config/a"], ["run", "reconfigure"], "restart"),
         (["hooks/init"], ["run", "init", "reconfigure"], "restart"),
         (["hooks/post-run"], ["run", "reconfigure"], "restart"),
@@ -182,6 +184,16 @@ def test_applied_configuration_runs_the_reconfigure_hook_where_there_is_one(
     apply(rig, b"port = 81\n")
     rig.until(lambda: hooks_run(rig, "reconfigure") == 1)
     assert (conf(rig), rig.pid("web")) == (b"port=81 of web\n", pid)
+
+
+def test_the_reload_hook_of_an_old_package_is_run_instead_of_a_restart(
+    rig: Any, make_package: Any
+) -> None:
+    load_templated(rig, make_package, ("run", "reload"))
+    pid = rig.pid("web")
+    apply(rig, b"port = 81\n")
+    rig.until(lambda: hooks_run(rig, "reload") == 1)
+    assert rig.pid("web") == pid
 
 
 def test_exports_of_the_merged_configuration_are_told_to_the_ring(
