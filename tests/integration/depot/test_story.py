@@ -1,4 +1,7 @@
-"""From empty roots: build, sign, upload, promote, and load on three peers from one depot."""
+"""From empty roots: build, sign, upload, promote, and load on three peers from one depot.
+
+The second story has a producer on one peer and its consumers on the two others, which follow it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import os
 import pwd
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -66,53 +69,120 @@ def hab(machine: Machine, *words: str, **more: Any) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("kind", ["http", "file"])
-def test_a_package_built_on_one_machine_runs_on_three_peers(
-    machines: Callable[..., Machine], tmp_path: Path, kind: str
-) -> None:
+@pytest.fixture(params=["http", "file"])
+def builder(
+    machines: Callable[..., Machine], tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Machine]:
+    """A machine that builds, with its key, and a depot to upload to: a server's, or a folder."""
     folder = tmp_path / "depot"
     with ExitStack() as stack:
         url = f"file://{folder}"
-        if kind == "http":
+        if request.param == "http":
             server = Server(folder, tokens=f"{TOKEN} acme\n")
             stack.callback(server.stop)
             url = server.url
         builder = machines("builder", HAB_BLDR_URL=url, HAB_AUTH_TOKEN=TOKEN)
         hab(builder, "origin", "key", "generate", "acme")
-        for name, deps in (("lib", ""), ("web", "acme/lib")):
-            plan = builder.root / name
-            plan.mkdir()
-            (plan / "plan.sh").write_text(PLAN.format(name=name, deps=deps, **ACCOUNT))
-            hab(builder, "pkg", "build", name)
-            (built,) = (builder.root / "results").glob(f"acme-{name}-*.hart")
-            hab(builder, "pkg", "upload", str(built))
-            if name == "lib":  # the next plan finds it in the channel
-                ident = hab(builder, "pkg", "search", "acme/lib").strip()
-                hab(builder, "pkg", "promote", ident, "stable")
-                built.unlink()
-                (builder.root / "cache" / "artifacts" / built.name).unlink()
-        release = hab(builder, "pkg", "search", "acme/web").strip()
-        peers = [machines(name, HAB_BLDR_URL=url) for name in ("one", "two", "three")]
-        for number, peer in enumerate(peers):
-            others = [f"127.0.0.1:{other.gossip}" for other in peers if other is not peer]
-            peer.start("--permanent-peer", *(word for o in others for word in ("--peer", o)))
-            if number == 0:  # not promoted yet
-                done = subprocess.run(
-                    [HAB, "svc", "load", "acme/web"],
-                    env=peer.environment,
-                    capture_output=True,
-                    text=True,
-                    timeout=90,
-                    check=False,
-                )
-                assert (done.returncode, "--channel unstable" in done.stderr) == (1, True), done
-                hab(builder, "pkg", "promote", release, "stable")
-            assert "web is up" in hab(peer, "svc", "load", "acme/web")
-        for peer in peers:
-            status = hab(peer, "svc", "status", "web")
-            assert release in status
-            assert (peer.root / "pkgs" / release / "greeting").read_text() == "web\n"
-            eventually("all peers are seen", lambda p=peer: _alive(p) == 3, 30)
+        yield builder
+
+
+def test_a_package_built_on_one_machine_runs_on_three_peers(
+    machines: Callable[..., Machine], builder: Machine
+) -> None:
+    for name, deps in (("lib", ""), ("web", "acme/lib")):
+        release, built = publish(builder, name, PLAN.format(name=name, deps=deps, **ACCOUNT))
+        if name == "lib":  # the next plan finds it in the channel
+            hab(builder, "pkg", "promote", release, "stable")
+            built.unlink()
+            (builder.root / "cache" / "artifacts" / built.name).unlink()
+    for number, peer in enumerate(peers := ring(machines, builder)):
+        if number == 0:  # not promoted yet
+            done = peer.hab("svc", "load", "acme/web", check=False, timeout_s=90)
+            assert (done.code, "--channel unstable" in done.err) == (1, True), done
+            hab(builder, "pkg", "promote", release, "stable")
+        assert "web is up" in hab(peer, "svc", "load", "acme/web")
+    for peer in peers:
+        assert release in hab(peer, "svc", "status", "web")
+        assert (peer.root / "pkgs" / release / "greeting").read_text() == "web\n"
+
+
+PRODUCER = {
+    "default.toml": "port = 7001\n",
+    "config/producer.conf": "port {{cfg.port}}\n",
+}
+CONSUMER = {
+    "config/consumer.conf": "{{#eachAlive bind.from.members as |m|}}{{m.sys.ip}}:{{m.cfg.port}}\n"
+    "{{/eachAlive}}",
+}
+RELOAD = {
+    "hooks/reconfigure": "#!/bin/sh\n"
+    "cat {{pkg.svc_config_path}}/consumer.conf >> {{pkg.svc_data_path}}/followed\n"
+}
+
+
+def test_consumers_follow_a_producer_whose_port_is_applied_on_another_peer(
+    machines: Callable[..., Machine], builder: Machine
+) -> None:
+    account = {"deps": "", **ACCOUNT}
+    produces = PLAN.format(name="producer", **account) + "pkg_exports=([port]=port)\n"
+    consumes = PLAN + "pkg_binds=([from]=port)\n"
+    for name, text, files in (
+        ("producer", produces, PRODUCER),
+        ("follower", consumes.format(name="follower", **account), CONSUMER | RELOAD),
+        ("starter", consumes.format(name="starter", **account), CONSUMER),
+    ):
+        release, _ = publish(builder, name, text, files)
+        hab(builder, "pkg", "promote", release, "stable")
+    one, two, three = ring(machines, builder)
+    for peer, name in ((two, "follower"), (three, "starter")):  # before there is a producer
+        said = hab(peer, "svc", "load", f"acme/{name}", "--bind", "from:producer.default")
+        assert "no producer.default in the census" in said
+    assert "producer is up" in hab(one, "svc", "load", "acme/producer")
+    followed, started = two.up("follower", 30), three.up("starter", 30)
+    produced = one.up("producer")
+
+    hab(three, "config", "apply", "producer.default", "1", input="port = 7002\n")
+    config = two.root / "svc" / "follower"
+    eventually(
+        "the follower was told",
+        lambda: _text(config / "data" / "followed").endswith(":7002\n"),
+        30,
+    )
+    assert two.up("follower") == followed
+    eventually("the starter starts again", lambda: three.up("starter", 30) != started, 30)
+    assert _text(three.root / "svc" / "starter" / "config" / "consumer.conf").endswith(":7002\n")
+    assert one.up("producer") != produced  # it has no reconfigure hook either
+    assert _text(config / "config" / "consumer.conf").endswith(":7002\n")
+
+
+def publish(
+    builder: Machine, name: str, text: str, files: Mapping[str, str] | None = None
+) -> tuple[str, Path]:
+    """Build a plan with its files, and upload it; its release and archive."""
+    plan = builder.root / name
+    for file, content in {"plan.sh": text, **(files or {})}.items():
+        (plan / file).parent.mkdir(parents=True, exist_ok=True)
+        (plan / file).write_text(content)
+    hab(builder, "pkg", "build", name)
+    (built,) = (builder.root / "results").glob(f"acme-{name}-*.hart")
+    hab(builder, "pkg", "upload", str(built))
+    return hab(builder, "pkg", "search", f"acme/{name}").strip(), built
+
+
+def ring(machines: Callable[..., Machine], builder: Machine) -> list[Machine]:
+    """Three permanent peers that see one another, and pull from the builder's depot."""
+    url = builder.environment["HAB_BLDR_URL"]
+    peers = [machines(name, HAB_BLDR_URL=url) for name in ("one", "two", "three")]
+    for peer in peers:
+        others = [f"127.0.0.1:{other.gossip}" for other in peers if other is not peer]
+        peer.start("--permanent-peer", *(word for o in others for word in ("--peer", o)))
+    for peer in peers:
+        eventually("all peers are seen", lambda p=peer: _alive(p) == 3, 30)
+    return peers
+
+
+def _text(file: Path) -> str:
+    return file.read_text() if file.exists() else ""
 
 
 def _alive(machine: Machine) -> int:
