@@ -1,0 +1,5 @@
+{{#if cfg.superuser.password}}
+ALTER ROLE "{{cfg.superuser.name}}" PASSWORD '{{strReplace cfg.superuser.password "'" "''"}}';
+{{else}}
+ALTER ROLE "{{cfg.superuser.name}}" PASSWORD NULL;
+{{/if}}
