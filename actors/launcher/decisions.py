@@ -136,8 +136,8 @@ def _handle(state: State, received: Input, now: float) -> Decision:
     match received:
         case Tick():
             return state, []
-        case Begin(predecessor):
-            supervisor, actions = supervision.begin(predecessor, now)
+        case Begin(predecessor, stopped):
+            supervisor, actions = supervision.begin(predecessor, stopped, now)
             return replace(state, supervisor=supervisor), actions
         case TableRead():
             return _table_read(state, received)

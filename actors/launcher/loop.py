@@ -18,7 +18,13 @@ from typing import Final, assert_never
 from actors.launcher import decisions, marks, process
 from actors.launcher.console import Console
 from actors.launcher.decisions import SUPERVISOR, State
-from actors.launcher.identity import boottime, group_is_alive, open_pidfd, start_ticks
+from actors.launcher.identity import (
+    boottime,
+    group_is_alive,
+    open_pidfd,
+    start_ticks,
+    stat_fields,
+)
 from actors.launcher.link import Link
 from actors.launcher.logs import Logs, Output
 from actors.launcher.notify import ServiceManager
@@ -386,7 +392,8 @@ class Loop:
                 self._inbox.append(Vanished(key, entry.pid, entry.owner, entry.ends_with_owner))
             else:
                 self._take_over(entry, pidfd)
-        self._inbox.append(Begin(predecessor))
+        stopped = predecessor > 0 and stat_fields(predecessor)[:1] == [b"T"]
+        self._inbox.append(Begin(predecessor, stopped))
 
     def _read_table(self) -> None:
         """Add to the table whom it has lost, found by their marks."""

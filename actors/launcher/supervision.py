@@ -51,10 +51,14 @@ class Supervisor:
 Life: TypeAlias = tuple[Supervisor, list[Action]]
 
 
-def begin(predecessor: int, now: float) -> Life:
-    """Start the supervisor, once an earlier launcher's has gone (it holds the ports)."""
+def begin(predecessor: int, stopped: bool, now: float) -> Life:
+    """Start the supervisor, once an earlier launcher's has gone (it holds the ports).
+
+    One that stands still gets no time to end in: what it would do, nobody knows when.
+    """
     if predecessor:
-        waiting = Supervisor("leaving", predecessor, now, kill_at_s=now + PREDECESSOR_PATIENCE_S)
+        patience_s = 0.0 if stopped else PREDECESSOR_PATIENCE_S
+        waiting = Supervisor("leaving", predecessor, now, kill_at_s=now + patience_s)
         text = f"Waiting for supervisor {predecessor} of an earlier launcher to end"
         return waiting, [Say(text)]
     return start(Supervisor(), now)

@@ -17,9 +17,13 @@ from actors.launcher.protocol import Report, Request, Start
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """The launcher starts; `predecessor` is the pid of an earlier launcher's supervisor, or 0."""
+    """The launcher starts; `predecessor` is the pid of an earlier launcher's supervisor, or 0.
+
+    `stopped`: it stands still (SIGSTOP), so it will not end by itself.
+    """
 
     predecessor: int = 0
+    stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,9 @@
-"""Rings for the tests of real supervisors: one of a test's own, or three peers a module."""
+"""Rings for the tests of real supervisors: one of a test's own, or three peers for all.
+
+A ring costs seconds of two cores. Tests that share one find it whole and leave it so: its first
+three machines are permanent peers, all alive. Others may have come and gone, services may run, so
+whoever asserts that nothing was said counts from its own beginning.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +25,9 @@ def ring(tmp_path: Path) -> Iterator[Ring]:
     ring.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def open_ring(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ring]:
-    """Three permanent peers without a ring key, shared by the tests of a module."""
+    """Three permanent peers without a ring key, shared by all tests here."""
     ring = Ring(tmp_path_factory.mktemp("open"))
     try:
         ring.start(3)
@@ -31,9 +36,9 @@ def open_ring(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ring]:
         ring.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def keyed_ring(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ring]:
-    """Three permanent peers with the ring key `acme`, shared by the tests of a module."""
+    """Three permanent peers with the ring key `acme`, shared by all tests here."""
     ring = Ring(tmp_path_factory.mktemp("keyed"))
     try:
         ring.start(3, key="acme")

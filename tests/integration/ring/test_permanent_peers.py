@@ -64,8 +64,9 @@ def test_members_are_told_in_a_table_and_as_json(kind: str, request: pytest.Fixt
     assert rows[0][0] == said["me"][:8]
     assert rows[0][5] == "self"
     assert all(len(row) == 8 for row in rows)
-    assert {row[3] for row in rows} == {"yes"}
-    assert first.hab("svc", "status").out == "No services loaded.\n"
+    assert {row[3] for row in rows if row[1] == "alive"} == {"yes"}
+    if kind == "open_ring":  # peers that run nothing
+        assert first.hab("svc", "status").out == "No services loaded.\n"
 
 
 def test_a_fourth_joins_by_a_host_name_and_is_told_as_gone_and_back(open_ring: Ring) -> None:

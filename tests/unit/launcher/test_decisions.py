@@ -435,3 +435,12 @@ def test_a_damaged_table_is_said_and_told_to_the_first_supervisor_alone() -> Non
 
 def test_a_whole_table_is_not_worth_a_word() -> None:
     assert Story().hear(TableRead({})) == []
+
+
+def test_a_predecessor_that_stands_still_is_not_waited_for() -> None:
+    story = Story()
+    story.hear(Begin(49, stopped=True))
+    did = story.wait(0.0)
+    assert SignalSupervisor(49, "KILL") in did
+    assert StartSupervisor() not in did
+    assert StartSupervisor() in story.hear(SupervisorEnded(49))
