@@ -105,7 +105,7 @@ def override_name_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--override-name",
         metavar="NAME",
-        help="The supervisor of this name on this machine.  "
+        help="The supervisor of this name on this machine, whatever HAB_LISTEN_CTL says.  "
         "[default: default; env: HAB_OVERRIDE_NAME]",
     )(command)
 

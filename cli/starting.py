@@ -191,6 +191,13 @@ def check_ports(layout: StateLayout, options: SupervisorOptions) -> None:
         return
     for what, address, flag, reason in ports(options):
         if reason:
+            if flag == "--listen-ctl" and os.environ.get("HAB_LISTEN_CTL") == address:
+                raise Failure(
+                    f"The {what} address {address} of HAB_LISTEN_CTL cannot be listened on: "
+                    f"{reason}.",
+                    "Another supervisor may run there. Without HAB_LISTEN_CTL one with "
+                    "--override-name listens on a socket of its own; --listen-ctl outranks it.",
+                )
             raise Failure(
                 f"The {what} address {address} cannot be listened on: {reason}.",
                 f"Another supervisor may run there (`ss -ltnp` tells): {flag} chooses another "

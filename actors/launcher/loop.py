@@ -41,7 +41,7 @@ from actors.launcher.protocol import (
     Start,
     Stop,
 )
-from actors.launcher.table import Entry, ProcessTable
+from actors.launcher.table import Entry, ProcessTable, entry_for
 from actors.launcher.vocabulary import (
     Action,
     Adopted,
@@ -203,7 +203,7 @@ class Loop:
 
     def _spawn(self, start: Start) -> None:
         fds = [1, 2]
-        entry = _entry(start)
+        entry = entry_for(start)
         try:
             for at, path in enumerate((start.stdout, start.stderr)):
                 if path:
@@ -481,25 +481,6 @@ class Loop:
         self._selector.close()
         self._signals.close()
         self._signals_in.close()
-
-
-def _entry(start: Start) -> Entry:
-    """What the table is to hold, but for the process's identity."""
-    return Entry(
-        key=start.key,
-        pid=0,
-        start_ticks=0,
-        started_s=0.0,
-        owner=start.owner,
-        ends_with_owner=start.ends_with_owner,
-        leader=start.leader_until_s > 0,
-        stop_signal=start.stop_signal,
-        stop_timeout_s=start.stop_timeout_s,
-        prefix=start.prefix,
-        stdout=start.stdout,
-        stderr=start.stderr,
-        argv=start.argv,
-    )
 
 
 def _left_a_group(entry: Entry) -> bool:

@@ -19,6 +19,8 @@ import zlib
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Final
 
+from actors.launcher.protocol import Start
+
 HISTORY_MAX: Final = 512  # lines about the past before the journal is rewritten
 VERSION: Final = 1
 COPY: Final = ".copy"  # what the second copy's name ends with
@@ -250,6 +252,25 @@ def _unseal(line: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) else None
+
+
+def entry_for(start: Start) -> Entry:
+    """What the table is to hold, but for the process's identity."""
+    return Entry(
+        key=start.key,
+        pid=0,
+        start_ticks=0,
+        started_s=0.0,
+        owner=start.owner,
+        ends_with_owner=start.ends_with_owner,
+        leader=start.leader_until_s > 0,
+        stop_signal=start.stop_signal,
+        stop_timeout_s=start.stop_timeout_s,
+        prefix=start.prefix,
+        stdout=start.stdout,
+        stderr=start.stderr,
+        argv=start.argv,
+    )
 
 
 def _number(record: dict[str, Any], at: int) -> int:

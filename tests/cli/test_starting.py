@@ -275,6 +275,22 @@ def test_doctor_says_which_port_is_taken(hab: Hab, layout: StateLayout) -> None:
     assert "--listen-gossip" in said.stdout
 
 
+def test_a_second_supervisor_at_the_first_ones_address_is_told_of_the_variable(
+    hab: Hab, layout: StateLayout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        monkeypatch.setenv("HAB_LISTEN_CTL", f"127.0.0.1:{other.getsockname()[1]}")
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            gossip = f"127.0.0.1:{free.getsockname()[1]}"
+        words = ("--listen-gossip", gossip, "--http-disable")
+        said = hab("sup", "run", "--override-name", "second", *words)
+    assert said.exit_code == 1
+    assert "Without HAB_LISTEN_CTL one with --override-name" in said.stderr
+
+
 def test_a_start_where_somebody_listens_is_refused_at_once_with_the_flag_that_helps(
     hab: Hab, layout: StateLayout
 ) -> None:

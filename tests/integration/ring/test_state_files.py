@@ -15,7 +15,8 @@ from ring_rig import Machine, Ring, all_say, eventually, members, peers, sentenc
 from supervisor_rig import alive
 
 UNSAID = ("events.db", "events.db.boot")  # an empty database is a new one
-KEPT = ("INCARNATION", "RING_ID", "services/web.state", "ring.dat", *UNSAID)
+TABLES = ("launcher.json", "launcher.json.copy")  # of what runs, and its second copy
+KEPT = ("INCARNATION", "RING_ID", "services/web.state", "ring.dat", *TABLES, *UNSAID)
 
 
 def emptied(file: Path) -> None:
