@@ -199,6 +199,9 @@ class Ring:
         self.opinions.renew_all()
         for member in core.members.living.sample(2, core.random):
             self.join.redial(member)
+        # Now, not by the timer: while mail waits each message would find the old deadline, take
+        # it for another pause, reach out again, and so keep the timer from ever coming.
+        core.agenda.run(core.now, self._due)
 
     # ── local messages ──
 

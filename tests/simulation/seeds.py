@@ -21,4 +21,5 @@ FAILED: Final[dict[Seed, str]] = {
     Seed(154, 3, 120): "a load answered `unchanged` after a stop is no wish to be up (checker)",
     Seed(89, 10, 120): "a restart starts what was stopped (checker)",
     Seed(98, 10, 120): "a withdrawal stamped by a clock ahead was never stamped anew (gossip)",
+    Seed(119, 10, 120): "each mail after a pause was taken for another pause: a storm (gossip)",
 }

@@ -2,10 +2,11 @@
 
 from math import ceil, log2, log10
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
-from actors.messages.gossip import Claim, News
+from actors.messages.gossip import Claim, MemberResumed, News, RingTick
 from actors.messages.ring import LinkClosed, SelfDeparted
 
 SIZES = (3, 10, 50)
@@ -157,6 +158,20 @@ def test_a_member_that_was_frozen_accuses_nobody_and_is_back_at_once(ring_world:
     assert world.run(20, world.all_alive) <= dissemination(10)
     world.run(20)
     assert len(world.confirmations()) == before
+
+
+def test_a_pause_is_noticed_once_however_much_mail_waits_before_the_timer(ring_world: Any) -> None:
+    world = ring_world(8)
+    world.ring(10)
+    frozen = world.nodes[6]
+    frozen.pause()
+    world.run(5)
+    frozen.held = [(who, mail) for who, mail in frozen.held if not isinstance(mail, RingTick)]
+    assert len(frozen.held) > 10
+    frozen.resume()
+    world.run(20)
+    assert [e for _, e in frozen.events if isinstance(e, MemberResumed)] == [MemberResumed(ANY)]
+    assert world.all_alive()
 
 
 def test_a_restarted_member_is_alive_again_although_it_lost_its_disk(ring_world: Any) -> None:
