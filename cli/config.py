@@ -13,6 +13,7 @@ from cli.client import Session, asks, json_option
 from cli.lazy import LazyGroup
 from cli.output import emit_json, say
 from cli.problem import Failure
+from cli.sealing import sealed_for, sealing, seals
 from cli.values import MAX_GROUP_BYTES, GroupName, Version
 from cli.writes import Waiting, carry_out, writes
 
@@ -45,17 +46,40 @@ def read_input(file: str | None, what: str) -> bytes:
 @click.argument("group", type=GroupName(), metavar="SERVICE_GROUP")
 @click.argument("version", type=Version(), metavar="VERSION")
 @click.argument("file", required=False, metavar="[FILE]")
+@seals
 @writes
-def apply(group: str, version: int, file: str | None, *, asked: Session, waiting: Waiting) -> None:
+def apply(
+    group: str,
+    version: int,
+    file: str | None,
+    *,
+    user: str | None,
+    cache_key_path: str | None,
+    asked: Session,
+    waiting: Waiting,
+) -> None:
     """Give a service group a configuration, from FILE or standard input.
 
     VERSION is a whole number above that of the configuration applied before (`date +%s` is a good
     one); anything else is refused, with the current version. The same again changes nothing. It
     replaces what was applied before as a whole.
+
+    With --user it is encrypted before it leaves this machine. Members that hold the group's secret
+    key and the user's public key use it; others say which key they lack, and keep what they have.
     """
     data = read_input(file, "Configuration")
-    say(f"Setting new configuration version {version} for {group}")
-    carry_out(asked, ApplyConfig(GroupConfig(group, version, data)), waiting, "config.apply")
+    if user is not None:
+        from actors.service.configuration import read_toml
+
+        read_toml(data, f"Configuration for {group}")  # nobody else can look before it is used
+        data = sealed_for(group, user, data, cache_key_path)
+    say(f"Setting new configuration version {version} for {group}{_by(user)}")
+    config = GroupConfig(group, version, data, sealed=user is not None)
+    carry_out(asked, ApplyConfig(config), waiting, "config.apply")
+
+
+def _by(user: str | None) -> str:
+    return "" if user is None else f", encrypted by {user}"
 
 
 @click.command()
@@ -63,7 +87,10 @@ def apply(group: str, version: int, file: str | None, *, asked: Session, waiting
 @asks
 @json_option
 def show(group: str, *, asked: Session, as_json: bool) -> None:
-    """Show the configuration applied to a service group: TOML, as it was given."""
+    """Show the configuration applied to a service group: TOML, as it was given.
+
+    One that is encrypted for the group is shown as it travels, and the keys it is from and for.
+    """
     found = asked.ask(QueryGroup(group), GroupFacts).configs.get(group)
     if as_json:
         text = "" if found is None else found.data.decode(errors="replace")
@@ -75,5 +102,5 @@ def show(group: str, *, asked: Session, as_json: bool) -> None:
             f"No configuration was applied to {group}.",
             f"`hab config apply {group} 1 FILE` applies one.",
         )
-    say(f"version {found.version}" + (", encrypted for the group" if found.sealed else ""))
+    say(f"version {found.version}" + (f", {sealing(found.data)}" if found.sealed else ""))
     click.echo(found.data.decode(errors="replace"), nl=not found.data.endswith(b"\n"))

@@ -11,6 +11,7 @@ from cli.client import Session, asks, json_option
 from cli.config import read_input
 from cli.lazy import LazyGroup
 from cli.output import emit_json, say, table
+from cli.sealing import sealed_for, seals
 from cli.values import GroupName, Version
 from cli.writes import Waiting, carry_out, writes
 
@@ -33,17 +34,31 @@ def file() -> None:
 @click.argument("group", type=GroupName(), metavar="SERVICE_GROUP")
 @click.argument("version", type=Version(), metavar="VERSION")
 @click.argument("path", metavar="FILE")
+@seals
 @writes
-def upload(group: str, version: int, path: str, *, asked: Session, waiting: Waiting) -> None:
+def upload(
+    group: str,
+    version: int,
+    path: str,
+    *,
+    user: str | None,
+    cache_key_path: str | None,
+    asked: Session,
+    waiting: Waiting,
+) -> None:
     """Give a service group a file of at most 64 KiB, under its own name.
 
     VERSION is a whole number above that of the file of this name uploaded before; anything else is
     refused, with the current version. The same again changes nothing.
+
+    With --user it is encrypted before it leaves this machine, as by `hab config apply`.
     """
     data = read_input(path, "File")
-    name = Path(path).name
-    say(f"Uploading {path}")
-    carry_out(asked, UploadFile(GroupFile(group, name, version, data)), waiting, "file.upload")
+    if user is not None:
+        data = sealed_for(group, user, data, cache_key_path)
+    say(f"Uploading {path}" + ("" if user is None else f", encrypted by {user}"))
+    file = GroupFile(group, Path(path).name, version, data, sealed=user is not None)
+    carry_out(asked, UploadFile(file), waiting, "file.upload")
 
 
 @click.command("list")

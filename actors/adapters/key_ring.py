@@ -72,6 +72,19 @@ class KeyRing:
             )
         return max(found, key=lambda key: key.revision)
 
+    def exactly(self, full_name: str, kind: KeyKind) -> KeyFile:
+        """The key of that name and revision. Raises CryptoError."""
+        split_key_name(full_name)
+        key = self._read(self.path / f"{full_name}{kind.suffix}")
+        if key is None or key.kind is not kind:
+            half = "public" if kind.public else "secret"
+            verb = "svc" if "@" in full_name else "user"
+            raise CryptoError(
+                f"{half} key {full_name} ({kind.form}) is not in {self.path}; "
+                f"`hab {verb} key import` takes it"
+            )
+        return key
+
     def list(self, kind: KeyKind) -> list[KeyFile]:
         """Every key of a kind, by file name."""
         try:

@@ -13,10 +13,12 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final
 
+from actors.adapters.boxes import open_sealed
 from actors.adapters.depot_child import Done, InstallOrder, Line, NotDone, Told
 from actors.adapters.files import read
 from actors.adapters.install_hooks import hooks_due
 from actors.adapters.installs import Installs
+from actors.adapters.key_ring import KeyRing
 from actors.adapters.package_store import Installed, PackageStore
 from actors.adapters.service_directories import (
     ServiceDirectories,
@@ -27,7 +29,7 @@ from actors.adapters.service_directories import (
     tail,
 )
 from actors.depot.ident import PackageIdent, parse_ident
-from actors.errors import HabError, Refused
+from actors.errors import CryptoError, HabError, Refused
 from actors.messages.depot import (
     InstallPackage,
     PackageResolved,
@@ -39,6 +41,7 @@ from actors.messages.depot import (
     WritePidFile,
 )
 from actors.messages.gateway import HookOutput, ReadHookOutput
+from actors.messages.groups import OpenSealed, SealedOpened
 from actors.messages.runtime import CallFailed
 from actors.messages.service import Progress
 from actors.node.options import StateLayout
@@ -61,6 +64,7 @@ class PackagesPort:
         self._world = world
         self._layout = layout
         self._store = PackageStore(layout.root, key_cache=key_cache or layout.keys)
+        self._keys = KeyRing(self._store.key_cache)
         self._directories = ServiceDirectories(layout.root, layout.services)
         self._installs = Installs(self._heard)
         self._questions: SimpleQueue[Envelope | None] = SimpleQueue()
@@ -128,11 +132,19 @@ class PackagesPort:
                 return HookOutput(
                     tail(logs / f"{hook}.stdout.log"), tail(logs / f"{hook}.stderr.log")
                 )
+            case OpenSealed(group, sealed):
+                return SealedOpened({data: self._opened(data, group) for data in sealed})
             case WritePidFile(service, pid):
                 self._directories.write_pid(service, pid)
                 return None
             case other:
                 raise Refused(f"{PORT} does not understand {type(other).__name__}")
+
+    def _opened(self, data: bytes, group: str) -> bytes | str:
+        try:
+            return open_sealed(data, group, self._keys)
+        except CryptoError as error:
+            return str(error)
 
     def _order(
         self, *, ident: str = "", source: str = "", channel: str = "stable", url: str = ""

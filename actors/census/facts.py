@@ -7,8 +7,9 @@ member that does not check (or is not of this program) must not write outside a 
 from __future__ import annotations
 
 import re
-import tomllib
 from typing import Final, TypeAlias
+
+import tomli
 
 from actors.messages.groups import (
     ApplyConfig,
@@ -60,8 +61,8 @@ def refusal(command: Command) -> CallFailed | None:
         return CallFailed("Refused", problem, "invalid")
     if isinstance(fact, GroupConfig) and not fact.sealed:
         try:
-            tomllib.loads(fact.data.decode())
-        except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+            tomli.loads(fact.data.decode())
+        except (UnicodeDecodeError, tomli.TOMLDecodeError, RecursionError) as error:
             return CallFailed("Refused", f"Unable to decode configuration as toml, {error}", "toml")
     return None
 

@@ -59,6 +59,35 @@ class QueryGroup(Message, frozen=True):
     service_group: str = ""
 
 
+class OpenSealed(Message, frozen=True):
+    """`service/<name>` → port/packages: open what is encrypted for the group; `SealedOpened`."""
+
+    service_group: str
+    sealed: tuple[bytes, ...]
+
+
+class SealedOpened(Message, frozen=True):
+    """What `OpenSealed` asked to open: its content, or in words why it stays shut.
+
+    A trace of the actor that hears it does not show the content.
+    """
+
+    contents: dict[bytes, bytes | str]
+
+    def __repr__(self) -> str:
+        said = (c if isinstance(c, str) else f"{len(c)} bytes" for c in self.contents.values())
+        return f"{type(self).__name__}({'; '.join(said)})"
+
+
+class SealedKept(Event, frozen=True):
+    """This member cannot open what was applied; it keeps what it has, and tries again."""
+
+    service_group: str
+    what: str
+    reason: str
+    sentence: ClassVar[str] = "{what} of {service_group} cannot be opened here: {reason}"
+
+
 class ConfigApplied(Event, frozen=True):
     """A group has a new configuration, from here on."""
 

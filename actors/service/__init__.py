@@ -30,4 +30,9 @@ under way when the operator stops the service is ended; Habitat leaves it behind
 
 2026-11-22: A plain command (`--cmd`) runs as the supervisor's own account: the directory it was
 started from belongs to the person who typed it.
+
+2026-11-24: What is encrypted for the group is opened by `port/packages`, which has the key cache,
+and kept in memory. A member without the keys goes on with the configuration that was in force, and
+leaves the files of a living process alone when it never saw one. Rejected: failing the start, as
+then a key that is missing on one machine takes a service down that ran.
 """

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from actors.effects import Effect
 from actors.messages.base import MemberId
 from actors.messages.depot import PackageInfo, TemplatesRead
-from actors.messages.groups import GroupFacts
+from actors.messages.groups import GroupConfig, GroupFacts
 from actors.messages.ring import Census, ServiceInfo
 from actors.messages.service import Health, ServiceSpec, ServiceStatus, Stage
 from actors.service.gates import CENSUS_UNKNOWN
@@ -79,6 +80,11 @@ class Life:
 
     `ended_pid` and `ended_at`: the last end nobody had asked for, of the process or of `init`.
 
+    `told` is what was applied to groups, as it was told; `facts` the same with what is encrypted
+    for the own group open: `opened` by ciphertext, a text where it cannot be, `opening` the call
+    under way. `held` is the configuration that was in force last; `shut`: the present one cannot be
+    opened, and none was held.
+
     `seen` is the view that the files in place were made from, `made` those files, `rendering` the
     one call about them that is open while the process runs. `beside` are the keys of further hooks
     that run beside the process, by hook; `due` those to run once more after that. `again`: it is
@@ -120,6 +126,11 @@ class Life:
     parsed: Parsed | None = None
     census: Census | None = None
     facts: GroupFacts | None = None
+    told: GroupFacts | None = None
+    opened: Mapping[bytes, bytes | str] = field(default_factory=dict)
+    opening: str = ""
+    held: GroupConfig | None = None
+    shut: bool = False
     seen: View | None = None
     made: Made | None = None
     rendering: str = ""

@@ -25,7 +25,7 @@ from actors.messages.depot import (
     TemplatesRead,
 )
 from actors.messages.files import DirectoryListed
-from actors.messages.groups import GroupFacts
+from actors.messages.groups import GroupFacts, SealedOpened
 from actors.messages.process import (
     ProcessAdopted,
     ProcessExited,
@@ -66,6 +66,7 @@ from actors.service.life import (
 from actors.service.reconfiguring import rewritten
 from actors.service.record import Record, decode
 from actors.service.rendering import adopt, adopted, again, user_changed
+from actors.service.sealed import applied, opened
 from actors.service.starting import (
     LAUNCHER,
     beside,
@@ -118,6 +119,11 @@ def step(life: Life, message: Message, call: str, at: Moment) -> Decision:
     return after, [*said, *told, *rest]
 
 
+def _onto(effects: list[Effect], decision: Decision) -> Decision:
+    life, more = decision
+    return life, [*effects, *more]
+
+
 def _in_order(effects: list[Effect], more: list[Effect]) -> list[Effect]:
     return [*effects, *more] if more else effects
 
@@ -157,7 +163,11 @@ def _react(life: Life, message: Message, call: str, at: Moment) -> Decision:
         case Census():
             return _heard(replace(life, census=message), at)
         case GroupFacts():
-            return _heard(replace(life, facts=message), at)
+            life, effects = applied(life, message, at)
+            return _onto(effects, _heard(life, at))
+        case SealedOpened() if call == life.opening:
+            life, effects = opened(life, message)
+            return _onto(effects, _heard(life, at))
         case DirectoryListed():
             changed = user_changed(life, message, at)
             return (life, []) if changed is life else _heard(changed, at)
@@ -196,6 +206,7 @@ def _reminded(life: Life, message: Message, at: Moment) -> Decision:
             | FactsOverdue()
             | PublishService()
             | Progress()
+            | SealedOpened()
         ):
             return life, []  # late: about something that is over
         case _:

@@ -174,6 +174,8 @@ def again(life: Life, at: Moment) -> Decision:
     package, seen = package_of(life), view_of(life)
     if life.rendering or package is None or seen is None or seen == life.seen:
         return life, []
+    if life.shut and life.made is None:
+        return life, []  # an earlier instance made the files of what we have no key for
     record = life.record
     if record is not None:
         life = replace(life, user=record.user, group=record.group)

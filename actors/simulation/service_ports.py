@@ -27,6 +27,7 @@ from actors.messages.depot import (
 )
 from actors.messages.envelope import Envelope
 from actors.messages.files import DirectoryListed, FileContent, FileWritten, WatchDirectory
+from actors.messages.groups import OpenSealed, SealedOpened
 from actors.messages.runtime import CallFailed
 from actors.runtime.world import World
 from actors.simulation.disk import Disk
@@ -88,6 +89,7 @@ class Shelf:
     hooks: dict[str, dict[str, bytes]] = field(default_factory=dict)  # the same
     defaults: dict[str, bytes] = field(default_factory=dict)  # the same
     user: dict[str, bytes] = field(default_factory=dict)  # by service
+    keys: set[str] = field(default_factory=set)  # names of those that open what is encrypted
     written: dict[str, dict[str, bytes]] = field(default_factory=dict)  # service → path → content
 
     def add(
@@ -112,6 +114,11 @@ class Shelf:
             self.defaults.get(source, b""),
             self.user.get(service),
         )
+
+    def opened(self, data: bytes) -> bytes | str:
+        """What is encrypted, as `<key>:<content>`; opened where the key is there."""
+        key, _, content = data.partition(b":")
+        return content if key.decode() in self.keys else f"key {key.decode()} is not here"
 
     def prepare(self, order: PrepareService) -> ServicePrepared:
         """Write the service's files."""
@@ -155,6 +162,8 @@ class PackagesPort:
                 return self._shelf.templates(service, source)
             case PrepareService():
                 return self._shelf.prepare(message)
+            case OpenSealed(_, sealed):
+                return SealedOpened({data: self._shelf.opened(data) for data in sealed})
             case WritePidFile(service, None):
                 self._shelf.pid_files.pop(service, None)
                 return None

@@ -9,6 +9,8 @@ from typing import Any
 
 from click.testing import Result
 
+from actors.adapters.boxes import open_sealed
+from actors.adapters.key_ring import KeyRing
 from actors.messages.groups import (
     ApplyConfig,
     GroupConfig,
@@ -98,3 +100,49 @@ def test_list_shows_every_file_of_every_group(hab: Hab, gateway: Any) -> None:
         shown, as_json = hab("file", "list"), hab("file", "list", "--json")
     assert shown.stdout.splitlines()[1].split() == [GROUP, "a.txt", "2", "3", "no"]
     assert json.loads(as_json.stdout)["files"][0]["size_bytes"] == 3
+
+
+# ── encrypted ──
+
+SEALED = "redis.default@acme"
+
+
+def test_what_a_user_encrypts_never_leaves_the_client_in_plain_text(
+    hab: Hab, gateway: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("HAB_CACHE_KEY_PATH", str(tmp_path / "keys"))
+    assert hab("user", "key", "generate", "ann").exit_code == 0
+    assert hab("svc", "key", "generate", SEALED).exit_code == 0
+    file = tmp_path / "pass.txt"
+    file.write_text("password")
+    with gateway(lambda _: [Accepted("Done", "e:1:1")]) as playing:
+        apply = ("config", "apply", "-u", "ann", SEALED, "1", "-")
+        assert hab(*apply, text='p = "password"').exit_code == 0
+        done = hab("file", "upload", "--user", "ann", SEALED, "1", str(file))
+        assert done.exit_code == 0, done.output
+        assert "encrypted by ann" in done.stderr
+    config, uploaded = playing.asked[0].config, playing.asked[1].file
+    keys = KeyRing(tmp_path / "keys")
+    for fact, plain in ((config, b'p = "password"'), (uploaded, b"password")):
+        assert fact.sealed
+        assert b"password" not in fact.data
+        assert open_sealed(fact.data, SEALED, keys) == plain
+    with gateway(lambda _: [GroupFacts({SEALED: config})]):
+        shown = hab("config", "show", SEALED)
+    assert "encrypted by key ann-" in shown.stderr
+    assert f"for key {SEALED}-" in shown.stderr
+    assert shown.stdout.startswith("BOX-1\n")
+
+
+def test_what_cannot_be_encrypted_is_not_sent(hab: Hab, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setenv("HAB_CACHE_KEY_PATH", str(tmp_path / "keys"))
+    words = ("config", "apply", "--user", "ann")
+    group = hab(*words, GROUP, "1", text="a = 1")
+    assert group.exit_code == 2
+    assert "SERVICE.GROUP@ORG" in group.stderr
+    keyless = hab(*words, SEALED, "1", text="a = 1")
+    assert keyless.exit_code == 1
+    assert "hab user key generate" in keyless.stderr
+    broken = hab(*words, SEALED, "1", text="a =")
+    assert broken.exit_code == 1
+    assert "is not TOML" in broken.stderr

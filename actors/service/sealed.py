@@ -1,0 +1,94 @@
+"""What is encrypted for the service's group: opened by who has the keys, kept in memory alone.
+
+While an answer is awaited everything stays as it is. What cannot be opened is said, once for each
+reason, and changes nothing: the configuration held before stays in force, files stay as they are.
+It is tried again whenever the census repeats what was applied, so a key that comes later counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final, TypeVar
+
+import msgspec
+
+from actors.effects import Ask, Effect, Emit
+from actors.messages.groups import (
+    GroupConfig,
+    GroupFacts,
+    GroupFile,
+    OpenSealed,
+    SealedKept,
+    SealedOpened,
+)
+from actors.service.life import Decision, Life, Moment, spec_of
+
+KEYS: Final = "port/packages"
+Fact = TypeVar("Fact", GroupConfig, GroupFile)
+
+
+def applied(life: Life, told: GroupFacts, at: Moment) -> Decision:
+    """What was applied to groups was told: take it, or ask first to open what concerns us."""
+    life = replace(life, told=told)
+    shut = [f.data for f in _sealed(life) if not isinstance(life.opened.get(f.data), bytes)]
+    if not shut:
+        return _taken(replace(life, opening="")), []
+    number = life.number + 1
+    call = f"{at.instance}:open:{number}"
+    question = OpenSealed(spec_of(life).service_group, tuple(shut))
+    return replace(life, number=number, opening=call), [Ask(KEYS, question, call)]
+
+
+def opened(life: Life, answer: SealedOpened) -> Decision:
+    """What could be opened is; the rest is said, where that is new."""
+    sealed = _sealed(life)
+    said: list[Effect] = []
+    for fact in sealed:
+        content = answer.contents.get(fact.data)
+        if isinstance(content, str) and life.opened.get(fact.data) != content:
+            said.append(Emit(SealedKept(fact.service_group, _words(fact), content)))
+    known = {**life.opened, **answer.contents}
+    kept = {fact.data: known[fact.data] for fact in sealed if fact.data in known}
+    return _taken(replace(life, opening="", opened=kept)), said
+
+
+def _taken(life: Life) -> Life:
+    """Let what was told be in force, as far as it is open."""
+    assert life.told is not None, "nothing was told"
+    group = spec_of(life).service_group
+    config = life.told.configs.get(group)
+    held = life.held if life.held is not None and life.held.service_group == group else None
+    shut = False
+    if config is not None and (config := _open(config, life.opened)) is None:
+        config, shut = held, held is None
+    files = (_open(file, life.opened) for file in life.told.files.get(group, ()))
+    facts = GroupFacts(
+        {group: config} if config else {}, {group: tuple(file for file in files if file)}
+    )
+    return replace(life, facts=facts, held=config, shut=shut)
+
+
+def _sealed(life: Life) -> list[GroupConfig | GroupFile]:
+    """What is encrypted for the own group."""
+    if life.told is None:
+        return []
+    group = spec_of(life).service_group
+    config = life.told.configs.get(group)
+    facts: list[GroupConfig | GroupFile] = [config] if config is not None else []
+    return [fact for fact in (*facts, *life.told.files.get(group, ())) if fact.sealed]
+
+
+def _open(fact: Fact, known: Mapping[bytes, bytes | str]) -> Fact | None:
+    """The fact with its content readable; None where it cannot be."""
+    if not fact.sealed:
+        return fact
+    content = known.get(fact.data)
+    if not isinstance(content, bytes):
+        return None
+    return msgspec.structs.replace(fact, data=content, sealed=False)
+
+
+def _words(fact: GroupConfig | GroupFile) -> str:
+    what = "configuration" if isinstance(fact, GroupConfig) else f"file {fact.name}"
+    return f"{what} version {fact.version}"
