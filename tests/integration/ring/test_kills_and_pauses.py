@@ -198,3 +198,5 @@ def test_term_ends_all_and_frees_the_ports_at_once(
     all_say(serving, member, "confirmed")
     assert members(serving[0])[member].member.left
     assert health(serving[0], member) == "confirmed"
+    serving[0].hab("sup", "depart", member)  # else it holds new ring keys back
+    all_say(serving, member, "departed")
