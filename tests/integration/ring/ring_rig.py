@@ -18,7 +18,7 @@ from supervisor_rig import Machine, eventually
 from actors.errors import HabError
 from actors.messages.ring import Members, MemberView, QueryMembers
 
-JOINED_S = 20.0  # for what takes a second or two on an idle machine
+JOINED_S = 40.0  # for what takes a second or two on an idle machine
 SUSPECTS = frozenset({"suspect", "confirmed", "departed"})
 
 

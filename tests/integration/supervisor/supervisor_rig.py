@@ -122,7 +122,7 @@ class Machine:
         if ready:
             self.ready()
 
-    def ready(self, within_s: float = 20.0) -> SupervisorInfo:
+    def ready(self, within_s: float = 60.0) -> SupervisorInfo:
         """Wait until the supervisor answers."""
         said = f"the supervisor answers\n{self.said()}"
         return eventually(said, lambda: self.info() or self._alive(), within_s)
