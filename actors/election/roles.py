@@ -1,0 +1,49 @@
+"""What the service is told of its role; told once, however often the cause repeats."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from actors.effects import Effect
+from actors.election.state import Decision, Election, tell_service
+from actors.messages.base import MemberId
+from actors.messages.election import Role, RoleChanged
+
+
+def nobody_leads(state: Election, term: int, reason: str = "") -> Decision:
+    """Before a vote in `term`: take no more data from the leader before."""
+    return _told(state, "none", term, "", RoleChanged(*state.names, "none", term, reason=reason))
+
+
+def follow(state: Election, leader: MemberId, term: int) -> Decision:
+    """The service follows `leader`."""
+    changed = RoleChanged(*state.names, "follower", term, leader)
+    return _told(state, "follower", term, leader, changed)
+
+
+def lead(state: Election, term: int, kill_at_s: float) -> Decision:
+    """The service leads; a process started in this role is killed at `kill_at_s` if not renewed."""
+    me = state.place.me
+    changed = RoleChanged(*state.names, "leader", term, me, kill_at_s)
+    return _told(state, "leader", term, me, changed)
+
+
+def demote(state: Election, term: int, settle_by_s: float, reason: str) -> Decision:
+    """The leading service stops to lead, until then, or its process is killed."""
+    changed = RoleChanged(
+        *state.names,
+        "none",
+        term,
+        settle_by_s=settle_by_s,
+        reason=reason,
+    )
+    return _told(state, "none", term, "", changed)
+
+
+def _told(
+    state: Election, role: Role, term: int, leader: MemberId, changed: RoleChanged
+) -> Decision:
+    if state.told == (role, term, leader):
+        return state, []
+    told: list[Effect] = [tell_service(state, changed)]
+    return replace(state, told=(role, term, leader)), told

@@ -1,0 +1,361 @@
+"""Single steps of an election: what is refused, what is told, and in which order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from actors.effects import Effect, Emit, Persist, Send
+from actors.election import ballot, electorate, rules, timing
+from actors.election.ballot import Ballot, Slot
+from actors.election.state import Election, Leading, Place, Standing, Waiting, opened
+from actors.messages.base import Message
+from actors.messages.election import (
+    AskReady,
+    AskSeat,
+    ElectionDue,
+    Electorate,
+    ElectorateStored,
+    LeaderElected,
+    LeaseLost,
+    PreVote,
+    ProposeElectorate,
+    ReadSuitability,
+    Ready,
+    Released,
+    Renewal,
+    RenewalAck,
+    RenewalAcked,
+    RenewalHeard,
+    RequestVote,
+    RoleChanged,
+    RoleSettled,
+    SendRenewal,
+    SendRenewalAck,
+    ServiceFitness,
+    Stamp,
+    StandForElection,
+    StepDown,
+    StoreElectorate,
+    SuitabilityRead,
+    VoteAnswer,
+    Voter,
+)
+from actors.messages.process import RenewLeader
+from actors.messages.runtime import PersistFailed
+
+A, B, C, D = ("a" * 32, "b" * 32, "c" * 32, "d" * 32)
+GROUP = "redis.default"
+VOTERS = [Voter(one, f"v{one[0]}") for one in (A, B, C)]
+RECORD = electorate.founded(ProposeElectorate(GROUP, "e1", "topology", 1, A, (A, B, C)), VOTERS)
+READY_S = 110.0  # the start-wait is over
+
+
+def member(me: str = A, record: Electorate | None = RECORD, **known: object) -> Election:
+    place = Place(me, "redis", GROUP, "topology", f"{me[0]}.1", 100.0)
+    written = Ballot(f"v{me[0]}", record=record)
+    return replace(Election(place, written, Waiting(104.6)), **known)  # type: ignore[arg-type]
+
+
+def step(
+    state: Election, sender: str, message: Message, now: float = READY_S
+) -> tuple[Election, list[Effect]]:
+    return rules.step(state, sender, message, now, Random(1))  # type: ignore[arg-type]
+
+
+def said(effects: list[Effect], kind: type[Message]) -> list[Message]:
+    return [e.message for e in effects if isinstance(e, Send) and isinstance(e.message, kind)]
+
+
+def emitted(effects: list[Effect], kind: type[Message]) -> list[Message]:
+    return [e.event for e in effects if isinstance(e, Emit) and isinstance(e.event, kind)]
+
+
+def vote(of: str = B, term: int = 1, **known: object) -> RequestVote:
+    return RequestVote("e1", RECORD.stamp, f"v{of[0]}", term, **known)  # type: ignore[arg-type]
+
+
+def renewal(term: int = 1, name: str = "b.1:1", stamp: Stamp = RECORD.stamp) -> Renewal:
+    return Renewal(GROUP, "topology", "e1", stamp, "vb", term, name)
+
+
+def ack(of: str, name: str, term: int = 1, **known: object) -> RenewalAcked:
+    given = RenewalAck(GROUP, "topology", "e1", f"v{of[0]}", term, name, acked=True)
+    from msgspec.structs import replace as changed
+
+    return RenewalAcked(of, changed(given, stamp=RECORD.stamp, **known))
+
+
+def elected(state: Election | None = None, now: float = READY_S) -> tuple[Election, str]:
+    """A member that won term 1 with the vote of B, and the name of its first round."""
+    state, _ = step(state or member(), "", ElectionDue(), now)
+    would = VoteAnswer("e1", "vb", 1, granted=True, round=f"a.1:{state.count}")
+    state, _ = step(state, B, would, now)
+    assert isinstance(state.phase, Standing)
+    state, effects = step(state, B, VoteAnswer("e1", "vb", 1, granted=True), now)
+    (sent,) = said(effects, SendRenewal)
+    assert isinstance(sent, SendRenewal)
+    return state, sent.renewal.round
+
+
+def leader() -> Election:
+    state, name = elected()
+    state, _ = step(state, B, ack(B, name, fit=True), READY_S + 0.1)
+    return state
+
+
+def test_a_vote_is_in_both_slots_before_it_is_told() -> None:
+    _, effects = step(member(), B, vote())
+    told = next(i for i, e in enumerate(effects) if isinstance(e, Send) and e.to.startswith(B))
+    writes = [e.path for e in effects[:told] if isinstance(e, Persist)]
+    assert writes == [f"election/{GROUP}/topology/ballot.{slot}" for slot in (0, 1)]
+
+
+def test_a_vote_that_could_not_be_written_is_not_told_and_written_before_anything_is() -> None:
+    state, _ = step(member(), B, vote())
+    state, _ = step(state, "", PersistFailed("ballot.0", "disk full"))
+    _, effects = step(state, B, vote())
+    kinds = [type(e) for e in effects if isinstance(e, Persist | Send)]
+    assert kinds[:3] == [Persist, Persist, Send]
+
+
+def test_a_second_candidate_of_a_term_is_refused() -> None:
+    state, _ = step(member(), B, vote(B))
+    _, effects = step(state, C, vote(C))
+    (answer,) = said(effects, VoteAnswer)
+    assert answer == VoteAnswer("e1", "va", 1, granted=False, reason="voted", own_term=1)
+
+
+@pytest.mark.parametrize(
+    ("asked", "now", "why"),
+    [
+        (vote(), 104.5, "start-wait"),
+        (RequestVote("e2", RECORD.stamp, "vb", 1), READY_S, "other-electorate"),
+        (RequestVote("e1", Stamp(0, 0), "vb", 1), READY_S, "stale-stamp"),
+        (RequestVote("e1", RECORD.stamp, "vx", 1), READY_S, "no-seat"),
+        (vote(term=0), READY_S, ""),
+    ],
+)
+def test_what_a_voter_refuses(asked: RequestVote, now: float, why: str) -> None:
+    _, effects = step(member(), B, asked, now)
+    (answer,) = said(effects, VoteAnswer)
+    assert isinstance(answer, VoteAnswer)
+    assert answer.reason == why
+
+
+def test_who_acked_a_round_refuses_the_others_for_a_promise_time() -> None:
+    state, effects = step(member(), B, RenewalHeard(B, renewal()))
+    (acked,) = said(effects, SendRenewalAck)
+    assert isinstance(acked, SendRenewalAck)
+    assert acked.ack.acked
+    for now, why in ((READY_S + 4.59, "promise"), (READY_S + 4.61, "")):
+        _, effects = step(state, C, PreVote("e1", RECORD.stamp, "vc", 2, "c.1:1"), now)
+        (answer,) = said(effects, VoteAnswer)
+        assert isinstance(answer, VoteAnswer)
+        assert answer.reason == why
+
+
+def test_a_released_term_ends_the_refusal_for_its_successor_only() -> None:
+    state, _ = step(member(), B, RenewalHeard(B, renewal()))
+    for asker, released, granted in ((C, 1, True), (C, 2, False), (D, 0, False)):
+        _, effects = step(state, asker, vote(C, 2, released=released))
+        (answer,) = said(effects, VoteAnswer)
+        assert isinstance(answer, VoteAnswer)
+        assert answer.granted is granted
+
+
+def test_who_stored_a_record_refuses_the_others_for_a_promise_time() -> None:
+    record = electorate.restamped(RECORD, 1)
+    state, effects = step(member(), B, StoreElectorate(record, "vb", 1))
+    (stored,) = said(effects, ElectorateStored)
+    assert isinstance(stored, ElectorateStored)
+    assert stored.stored
+    _, effects = step(state, C, RequestVote("e1", record.stamp, "vc", 2))
+    (answer,) = said(effects, VoteAnswer)
+    assert isinstance(answer, VoteAnswer)
+    assert answer.reason == "promise"
+
+
+def test_a_lease_counts_from_the_sending_of_the_round_that_a_quorum_acked() -> None:
+    state, name = elected()
+    state, effects = step(state, B, ack(B, name), READY_S + 1.5)
+    assert isinstance(state.phase, Leading)
+    assert state.phase.until_s == READY_S + timing.LEASE_S
+    (role,) = said(effects, RoleChanged)
+    assert isinstance(role, RoleChanged)
+    assert (role.role, role.kill_at_s) == ("leader", READY_S + timing.SETTLE_S)
+
+
+def test_an_ack_under_another_voter_id_or_of_another_life_counts_for_nothing() -> None:
+    state, name = elected()
+    for stranger in (ack(B, name, voter="vx"), ack(B, "a.0:1"), ack(B, name, term=2)):
+        after, _ = step(state, B, stranger, READY_S + 0.1)
+        assert isinstance(after.phase, Leading)
+        assert after.phase.until_s == 0.0
+
+
+def test_each_acked_round_moves_the_launchers_instant_of_the_kill() -> None:
+    seated = StandForElection("redis", GROUP, "topology", process="service/redis/7")
+    state, _ = step(member(), "", seated)
+    state, name = elected(state)
+    _, effects = step(state, B, ack(B, name), READY_S + 0.1)
+    assert said(effects, RenewLeader) == [RenewLeader("service/redis/7", READY_S + 3.8)]
+
+
+def test_without_an_acked_round_the_service_is_demoted_before_the_lease_is_over() -> None:
+    state = leader()
+    now = READY_S
+    effects: list[Effect] = []
+    while not said(effects, RoleChanged):
+        now += 0.4
+        state, effects = step(state, "", ElectionDue(), now)
+    assert READY_S + 2.5 <= now < READY_S + 3.0
+    (role,) = said(effects, RoleChanged)
+    assert isinstance(role, RoleChanged)
+    assert (role.role, role.settle_by_s) == ("none", READY_S + 3.8)
+    state, effects = step(state, "", RoleSettled(GROUP, "topology", "none", 1), now + 0.2)
+    assert emitted(effects, LeaseLost)
+    assert state.ballot.released == 1
+    assert not said(effects, Released)
+
+
+def test_a_thawed_leader_tries_a_round_before_its_service_pays() -> None:
+    state, effects = step(leader(), "", ElectionDue(), READY_S + 60.0)
+    assert said(effects, SendRenewal)
+    assert not said(effects, RoleChanged)
+    (sent,) = said(effects, SendRenewal)
+    assert isinstance(sent, SendRenewal)
+    state, _ = step(state, C, ack(C, sent.renewal.round), READY_S + 60.1)
+    assert isinstance(state.phase, Leading)
+    assert state.phase.until_s == READY_S + 64.0
+
+
+def test_a_leader_that_steps_down_hands_over_to_who_is_ready_after_its_service_has_stopped() -> (
+    None
+):
+    state, effects = step(leader(), "", StepDown(GROUP), READY_S + 0.2)
+    assert said(effects, AskReady)
+    ready = Ready("e1", "vb", 1, ready=True, heard=(A, B))
+    state, effects = step(state, B, ready, READY_S + 0.3)
+    assert [r.role for r in said(effects, RoleChanged) if isinstance(r, RoleChanged)] == ["none"]
+    assert not said(effects, Released)
+    state, effects = step(state, "", RoleSettled(GROUP, "topology", "none", 1), READY_S + 0.4)
+    assert said(effects, Released) == [Released("e1", "va", 1, B)] * 2
+    assert not rules.resumes(state.ballot)
+
+
+def test_a_leader_whose_service_failed_lets_go_at_once() -> None:
+    failed = ServiceFitness(GROUP, "topology", leads=True, failed=True)
+    state, effects = step(leader(), "", failed, READY_S + 0.2)
+    assert said(effects, Released) == [Released("e1", "va", 1, B)] * 2
+    assert isinstance(state.phase, Waiting)
+
+
+def test_a_leader_with_a_critical_service_hands_over_to_one_that_is_not() -> None:
+    critical = ServiceFitness(GROUP, "topology", leads=True, health="critical")
+    state, _ = step(leader(), "", critical, READY_S + 0.2)
+    asked: list[Message] = []
+    now = READY_S + 0.2
+    while not asked:
+        now += 0.4
+        state, effects = step(state, "", ElectionDue(), now)
+        asked = said(effects, AskReady)
+        (sent,) = said(effects, SendRenewal)
+        assert isinstance(sent, SendRenewal)
+        state, _ = step(state, B, ack(B, sent.renewal.round, fit=True), now)
+    assert READY_S + 20.0 < now < READY_S + 21.0
+    follower, effects = step(member(B), "", critical)
+    follower, effects = step(follower, A, RenewalHeard(A, renewal()))
+    (acked,) = said(effects, SendRenewalAck)
+    assert isinstance(acked, SendRenewalAck)
+    assert not acked.ack.healthy
+
+
+def test_who_was_handed_a_term_asks_for_votes_at_once() -> None:
+    state, _ = step(member(), B, RenewalHeard(B, renewal()))
+    state, effects = step(state, B, Released("e1", "vb", 1, A), READY_S + 0.1)
+    asked = said(effects, PreVote)
+    assert [a.released for a in asked if isinstance(a, PreVote)] == [1, 1]
+    _, effects = step(state, B, Released("e1", "vb", 0, A), READY_S + 0.2)
+    assert not said(effects, PreVote)
+
+
+def test_a_fitter_voter_refuses_after_reading_its_suitability_once_a_term() -> None:
+    hooked = StandForElection("redis", GROUP, "topology", suitability_hook=True)
+    state, _ = step(member(), "", hooked)
+    state, effects = step(state, B, vote(suitability=4))
+    assert said(effects, ReadSuitability) == [ReadSuitability(GROUP, "topology", 1)]
+    state, effects = step(state, C, vote(C, suitability=9))
+    assert not said(effects, ReadSuitability)
+    state, effects = step(state, "", SuitabilityRead(GROUP, "topology", 1, 7))
+    answers = [a for a in said(effects, VoteAnswer) if isinstance(a, VoteAnswer)]
+    assert [(a.granted, a.reason) for a in answers] == [(False, "suitability"), (True, "")]
+
+
+def test_equal_suitability_goes_to_the_greater_member_id() -> None:
+    hooked = StandForElection("redis", GROUP, "topology", suitability_hook=True)
+    for me, asker, granted in ((A, B, True), (C, B, False)):
+        state, _ = step(member(me), "", hooked)
+        state, _ = step(state, asker, vote(asker))
+        _, effects = step(state, "", SuitabilityRead(GROUP, "topology", 1, 0))
+        (answer,) = said(effects, VoteAnswer)
+        assert isinstance(answer, VoteAnswer)
+        assert answer.granted is granted
+
+
+def test_a_restarted_leader_asks_for_acks_in_its_term_and_leads_on_without_a_vote() -> None:
+    won = Ballot("va", 5, 3, A, won=True, record=RECORD)
+    (one, two) = (e.data for e in ballot.writes("x", won) if isinstance(e, Persist))
+    place = Place(A, "redis", GROUP, "topology", "a.2", 100.0)
+    state, lost = opened(place, (Slot(one), Slot(two)), "new")
+    assert not lost
+    state, effects = rules.start(state, 100.0)
+    (sent,) = said(effects, SendRenewal)
+    assert isinstance(sent, SendRenewal)
+    state, effects = step(state, B, ack(B, sent.renewal.round, 3), 100.1)
+    assert isinstance(state.phase, Leading)
+    assert state.phase.until_s == 104.0
+    assert not emitted(effects, LeaderElected)
+
+
+def test_with_both_slots_damaged_a_voter_begins_under_an_id_never_used() -> None:
+    place = Place(A, "redis", GROUP, "topology", "a.2", 100.0)
+    state, lost = opened(place, (Slot(None, damaged=True), Slot(b"?")), "new")
+    assert lost
+    assert state.ballot == Ballot("new")
+
+
+def test_a_ballot_of_one_slot_is_written_anew_before_anything_is_told() -> None:
+    (one, _) = (e.data for e in ballot.writes("x", Ballot("va", 5, 3)) if isinstance(e, Persist))
+    place = Place(A, "redis", GROUP, "topology", "a.2", 100.0)
+    state, _ = opened(place, (Slot(one), Slot(None, damaged=True)), "new")
+    assert state.ballot.term == 3
+    _, effects = rules.start(state, 100.0)
+    assert sum(isinstance(e, Persist) for e in effects) == 2
+
+
+def test_a_new_leader_commits_the_record_anew_before_it_adds_anybody() -> None:
+    state = leader()
+    assert state.record is not None
+    assert state.record.stamp == Stamp(1, 2)
+    state, _ = step(state, D, AskSeat("e1", "vd"), READY_S + 0.2)
+    assert state.record is not None
+    assert state.record.voters == RECORD.voters
+    stored = ElectorateStored("e1", "vb", 1, Stamp(1, 2), stored=True)
+    state, effects = step(state, B, stored, READY_S + 0.3)
+    assert state.record is not None
+    assert Voter(D, "vd") in state.record.voters
+    assert not state.record.committed
+    assert {e.to[:32] for e in effects if isinstance(e, Send)} == {B, C, D}
+
+
+def test_a_single_voter_leads_alone() -> None:
+    alone = electorate.founded(ProposeElectorate(GROUP, "e1", "topology", 1, A, (A,)), VOTERS[:1])
+    state, effects = step(member(record=alone), "", ElectionDue())
+    assert isinstance(state.phase, Leading)
+    assert emitted(effects, LeaderElected)
+    (role, *_) = said(effects, RoleChanged)[-1:]
+    assert isinstance(role, RoleChanged)
+    assert role.role == "leader"
