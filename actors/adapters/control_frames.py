@@ -13,9 +13,9 @@ import msgspec
 
 from actors.messages.base import MemberId, split_address
 from actors.messages.envelope import Envelope
-from actors.wire.codec import MAX_FRAME_BYTES, decode, encode
+from actors.wire.codec import MAX_FRAME_BYTES, decode, encode, prepare
 
-__all__ = ["MAX_FRAME_BYTES", "NOBODY", "decode_frame", "encode_frame", "member_prefix"]
+__all__ = ["MAX_FRAME_BYTES", "NOBODY", "decode_frame", "encode_frame", "member_prefix", "prepare"]
 
 NOBODY: Final[MemberId] = "0" * 32
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import zmq
 
-from actors.adapters.control_frames import decode_frame, encode_frame, member_prefix
+from actors.adapters.control_frames import decode_frame, encode_frame, member_prefix, prepare
 from actors.adapters.control_sessions import OpenRequest, Session, SessionTable
 from actors.adapters.control_socket import Listener
 from actors.adapters.host_links import Answer, HostLinks
@@ -91,6 +91,7 @@ class ControlServer:
     def __init__(
         self, world: World, endpoint: str, secret: str, options: ControlOptions | None = None
     ) -> None:
+        prepare()
         self._world = world
         self._options = options = options or ControlOptions()
         self._listener = Listener(endpoint, secret, options.max_frame_bytes, options.heartbeat_s)

@@ -117,6 +117,7 @@ class ZmqNetwork:
         keys: RingKeys | None = None,
         options: NetworkOptions | None = None,
     ) -> None:
+        codec.prepare()
         self._world = world
         self._options = options or NetworkOptions()
         self._ring = ""

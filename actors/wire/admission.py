@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 
 from actors.messages.base import MemberId
 from actors.wire.codec import Frame
-from actors.wire.vocabulary import RULE_OF, Door
+from actors.wire.vocabulary import Door, rule_of
 
 Refusal: TypeAlias = Literal[
     "own", "door", "actor", "answer", "ticket", "no-ring", "ring", "addressee"
@@ -46,7 +46,8 @@ class Gate:
 def refusal(gate: Gate, frame: Frame) -> Refusal | None:
     """Why the frame is not taken; None if it is."""
     envelope = frame.envelope
-    rule = RULE_OF[type(envelope.message)]
+    rule = rule_of(type(envelope.message))
+    assert rule is not None, "the codec decodes what has a rule"
     if rule.door > gate.door:
         return "door"
     if gate.door is Door.CONTROL:

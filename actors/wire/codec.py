@@ -1,4 +1,4 @@
-"""Envelopes as bytes: MessagePack with explicit limits, converted into the wire's one union.
+"""Envelopes as bytes: MessagePack with explicit limits, converted into the class of their tag.
 
 A frame is the array `[head, message, id, cause, trace, ticket, answers, more, to, sender]`, cut
 off after its last field that says something. `head` is 39 bytes, big-endian: version, flags, the
@@ -23,9 +23,9 @@ import msgpack  # type: ignore[import-untyped]  # it ships no types
 import msgspec
 
 from actors.errors import WireError
-from actors.messages.base import MemberId, is_member_id, split_address
+from actors.messages.base import MemberId, Message, is_member_id, split_address
 from actors.messages.envelope import Envelope, Ticket
-from actors.wire.vocabulary import CLASSES, RULE_OF, WIRE_UNION
+from actors.wire.vocabulary import RULES, class_of, crossing, rule_of
 
 VERSION: Final = 1
 MAX_FRAME_BYTES: Final = 1 << 20  # a page of a thousand events; a store digest exchange is less
@@ -53,7 +53,7 @@ _Parts: Final[Any] = msgspec.defstruct(
     "_Parts",
     [
         ("head", bytes),
-        ("message", WIRE_UNION),
+        ("message", Any),  # converted by its tag, see `_message`
         ("id", _Word, ""),
         ("cause", _Word, ""),
         ("trace", _Word, ""),
@@ -66,10 +66,6 @@ _Parts: Final[Any] = msgspec.defstruct(
     array_like=True,
     frozen=True,
 )
-
-# msgspec looks at types when they are first used: a message it cannot read is to fail here.
-with contextlib.suppress(msgspec.ValidationError):
-    msgspec.convert([], _Parts, builtin_types=(bytes,))
 
 # One packer for all threads: it gives back finished bytes and never releases the GIL in between.
 _pack: Final = msgpack.Packer().pack
@@ -92,13 +88,24 @@ class Frame(msgspec.Struct, frozen=True):
     envelope: Envelope
 
 
+def prepare() -> None:
+    """Import and look at every message that may cross.
+
+    A server pays for it when it starts, not at its first frames; a command, which asks one question
+    and reads one answer, need not pay for all the others.
+    """
+    for cls in crossing():
+        with contextlib.suppress(msgspec.ValidationError):
+            _convert({}, cls, builtin_types=_BYTES)
+
+
 def encode(envelope: Envelope, source: MemberId, ring: str = "") -> bytes:
     """The bytes of an envelope that `source` sends to another process.
 
     `envelope.to` is `<member>/<path>`, or `/<path>` for whoever answers. Raises `WireError`
     (`local`: the message never crosses; `sender`: another member's; `encode`; `oversized`).
     """
-    if type(envelope.message) not in RULE_OF:
+    if rule_of(type(envelope.message)) is None:
         name = type(envelope.message).__name__
         raise WireError("local", f"{name} is not listed among the messages that cross")
     try:
@@ -159,6 +166,7 @@ def decode(data: bytes) -> Frame:
     values = _unpacked(data)
     try:
         parts = _convert(values, _Parts, builtin_types=_BYTES)
+        message = _message(parts.message)
     except (msgspec.ValidationError, RecursionError) as error:
         raise _refusal(values, str(error)) from error
     try:
@@ -183,7 +191,7 @@ def decode(data: bytes) -> Frame:
         Envelope(
             _actor(numbers >> 4, parts.to),
             f"{source}/{sender}",
-            parts.message,
+            message,
             parts.id,
             source + cause if cause.startswith(":") else cause,
             parts.trace,
@@ -236,6 +244,14 @@ def _unpacked(data: bytes) -> Any:
         ) from error
 
 
+def _message(values: Any) -> Message:
+    match values:
+        case {"t": str() as tag} if (cls := class_of(tag)) is not None:
+            return _convert(values, cls, builtin_types=_BYTES)
+        case _:
+            raise msgspec.ValidationError("no message that crosses")
+
+
 def _no_extension(code: int, _data: bytes) -> Any:
     raise ValueError(f"extension type {code}")
 
@@ -245,7 +261,7 @@ def _refusal(values: Any, text: str) -> WireError:
     match values:
         case [bytes() as head, *_] if head and head[0] != VERSION:
             return WireError("version", f"wire version {head[0]}; this release speaks {VERSION}")
-        case [_, {"t": str() as tag}, *_] if tag not in CLASSES:
+        case [_, {"t": str() as tag}, *_] if tag not in RULES:
             return WireError("tag", f"no message {tag[:40]!r} crosses here")
         case _:
             return WireError("type", text)

@@ -25,7 +25,7 @@ from actors.messages.primitives import CreateActor
 from actors.messages.ring import DepartMember, Rumor
 from actors.messages.runtime import KillActor
 from actors.wire import codec
-from actors.wire.vocabulary import RULE_OF, Door, Rule
+from actors.wire.vocabulary import RULES, Door, Rule, crossing
 
 INTS = [0, 1, 2, 3, 7, 255, 65_536, 2**31, 2**32, 2**53 - 1, 2**53, 2**62 - 1, 2**62]
 INTS += [2**63 - 1, 2**63, 2**64 - 1, -1, -2, -(2**31), -(2**63)]
@@ -77,12 +77,12 @@ class Stranger:
         """A well-formed frame of any class that the door admits, and now and then of another."""
         chance = self.chance
         while True:
-            cls = chance.choice(list(RULE_OF))
+            cls = chance.choice(crossing())
             if door is Door.CONTROL and cls in ORDERS:
                 continue
-            if RULE_OF[cls].door <= door or chance.random() < 0.05:
+            if RULES[cls.__name__].door <= door or chance.random() < 0.05:
                 source = self.source()
-                envelope = self.envelope(self.message(cls), source, RULE_OF[cls])
+                envelope = self.envelope(self.message(cls), source, RULES[cls.__name__])
                 ring = self.ring if chance.random() < 0.97 else chance.choice(["", "f" * 16])
                 try:
                     return codec.encode(envelope, source, ring)

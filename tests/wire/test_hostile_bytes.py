@@ -20,7 +20,7 @@ from actors.errors import WireError
 from actors.messages.envelope import Envelope, Ticket
 from actors.messages.runtime import ActorDied, WatchActor
 from actors.wire import codec
-from actors.wire.vocabulary import CLASSES
+from actors.wire.vocabulary import crossing
 
 ME = "0123456789abcdef" * 2
 PEER = "fedcba9876543210" * 2
@@ -133,7 +133,7 @@ def test_mutated_frames_raise_nothing_but_wire_errors(example_message: Any) -> N
             ME,
             RING,
         )
-        for cls in CLASSES.values()
+        for cls in crossing()
     ]
     seen: Counter[str] = Counter()
     for _ in range(FRAMES):

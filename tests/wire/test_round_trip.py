@@ -14,7 +14,7 @@ from actors.errors import WireError
 from actors.messages.envelope import Envelope, Ticket
 from actors.messages.runtime import CallFailed, ListActors, Loaded, WatchActor
 from actors.wire import codec
-from actors.wire.vocabulary import CLASSES
+from actors.wire.vocabulary import RULES, class_of
 
 ME = "0123456789abcdef" * 2
 PEER = "fedcba9876543210" * 2
@@ -28,13 +28,13 @@ words = st.text(max_size=12).filter(lambda text: not text.startswith((":", "/"))
 addresses = st.builds(lambda member, path: f"{member}/{path}", members, paths)
 
 
-@pytest.mark.parametrize("tag", sorted(CLASSES))
+@pytest.mark.parametrize("tag", sorted(RULES))
 @settings(max_examples=15, suppress_health_check=list(HealthCheck), deadline=None)
 @given(data=st.data())
 def test_every_message_comes_back_as_it_was(
     tag: str, messages_of: Any, data: st.DataObject
 ) -> None:
-    message = data.draw(messages_of(CLASSES[tag]))
+    message = data.draw(messages_of(class_of(tag)))
     frame = codec.decode(codec.encode(Envelope(f"{PEER}/gossip", "gossip", message), ME, RING))
     assert frame.envelope.message == message
     assert (frame.ring, frame.source, frame.target) == (RING, ME, PEER[:8])
