@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import zmq
 
-from actors.adapters.control_frames import decode_frame, encode_frame, member_prefix, prepare
+from actors.adapters.control_frames import decode_frame, encode_frame, member_prefix
 from actors.adapters.control_sessions import OpenRequest, Session, SessionTable
 from actors.adapters.control_socket import Listener
 from actors.adapters.host_links import Answer, HostLinks
@@ -91,7 +91,6 @@ class ControlServer:
     def __init__(
         self, world: World, endpoint: str, secret: str, options: ControlOptions | None = None
     ) -> None:
-        prepare()
         self._world = world
         self._options = options = options or ControlOptions()
         self._listener = Listener(endpoint, secret, options.max_frame_bytes, options.heartbeat_s)
@@ -155,7 +154,7 @@ class ControlServer:
                     return
             finally:
                 self._lock.release()
-        self._put(lambda: self._hosts.run(host, method, args, answer))
+        self._put(lambda: self._hosts.call(host, method, args, answer))
 
     def is_open(self, host: str) -> bool:
         """Whether `call` may be used for this host: its actor takes calls."""

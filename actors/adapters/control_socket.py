@@ -11,6 +11,7 @@ import zmq
 from zmq.utils import z85
 
 from actors.adapters.control_endpoint import Endpoint
+from actors.adapters.control_frames import prepare
 from actors.adapters.control_keys import control_keys
 from actors.errors import HostError
 
@@ -28,6 +29,7 @@ class Listener:
     """
 
     def __init__(self, address: str, secret: str, max_frame_bytes: int, heartbeat_s: float) -> None:
+        prepare()  # before anybody can send a frame
         keys = control_keys(secret)
         self._client = z85.decode(keys.client.public)
         self._at = Endpoint(address)

@@ -102,6 +102,19 @@ class HostLinks:
             link.outbox.append(message)
             self.flush(host)
 
+    def call(self, host: str, method: str, args: bytes, answer: Answer | None) -> None:
+        """`run` a call that its actor does not see, unless it has ceased to take calls.
+
+        Queued, it would reach the next process before that has made its instance, and be lost.
+        """
+        if self.is_open(host):
+            self.run(host, method, args, answer)
+        elif answer is None:
+            self._dropped[host] += 1
+        else:
+            text = f"host/{host} died before the call was handed over"
+            answer(CallFailed("ActorUnavailableError", text))
+
     def run(self, host: str, method: str, args: bytes, answer: Answer | None) -> None:
         """Queue a call; `flush` sends it. The answer, or why there is none, goes to `answer`."""
         link = self._links.get(host)

@@ -170,6 +170,8 @@ class HostsActor(Actor):
                 return [Reply(self._table.find(name))]
             case QueryUserActors():
                 return [Reply(self._table.listing())]
+            case KillHost(name, for_good=False):
+                return self._table.end_life(name, self.envelope.ticket)
             case KillHost(name):
                 return self._table.kill(name, "killed by request")
             case HostReady():

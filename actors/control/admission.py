@@ -87,8 +87,8 @@ def _completed(request: Request, me: MemberId, random: Random) -> Message:
             made_up = f"{create.cls.rpartition(':')[2].lower()}-{random.getrandbits(32):08x}"
             owner = "" if create.detached else join_address(me, request.session)
             return msgspec.structs.replace(create, name=create.name or made_up, owner=owner)
-        case KillActor(name, no_restart) if no_restart and name.startswith("host/"):
-            return KillHost(name)
+        case KillActor(name, no_restart) if name.startswith("host/"):
+            return KillHost(name, no_restart)
         case message:
             return message
 

@@ -32,7 +32,7 @@ from actors.messages.primitives import (
     UserActorEnded,
     UserActors,
 )
-from actors.messages.runtime import CallFailed, Ok
+from actors.messages.runtime import CallFailed, KillActor, Ok
 
 PORT: Final = "port/control"
 MAX_ACTORS: Final = 1_000  # processes of one node; a bound, not a goal
@@ -52,6 +52,11 @@ def name_of(path: str) -> str:
     return path.removeprefix("host/")
 
 
+def _nobody(name: str) -> CallFailed:
+    text = f"no user actor named {name}; `hab actor list` shows them"
+    return CallFailed("Refused", text, "no-actor")
+
+
 @dataclass(slots=True)
 class _Record:
     spec: CreateActor
@@ -59,6 +64,7 @@ class _Record:
     restarts: int = 0
     pid: int = 0
     reason: str = ""
+    killed: bool = False  # by request: this death is known before the node tells of it
     waiting: list[tuple[CallMethod, Ticket | None]] = field(default_factory=list)
 
 
@@ -122,13 +128,27 @@ class UserActorTable:
         """End an actor for good; its name is free."""
         record = self._records.get(name_of(name))
         if record is None or record.phase == "DEAD":
-            text = f"no user actor named {name}; `hab actor list` shows them"
-            return [Reply(CallFailed("Refused", text, "no-actor"))]
+            return [Reply(_nobody(name))]
         return [
             *self._end(record, reason),
             self._persist(),
             Reply(Ok(f"{path_of(name)} ended: {reason}")),
         ]
+
+    def end_life(self, name: str, ticket: Ticket | None) -> list[Effect]:
+        """Kill an actor's process; its restarts decide what follows.
+
+        From here on no call reaches this life: whoever asked for its end hears of it later.
+        """
+        record = self._records.get(name_of(name))
+        if record is None or record.phase == "DEAD":
+            return [Reply(_nobody(name))]
+        path = path_of(name)
+        effects: list[Effect] = []
+        if record.phase == "ALIVE":
+            effects = self.died(path, "killed by request")
+            record.killed = True
+        return [*effects, Send("node", KillActor(path), ticket)]
 
     def end_owned(self, owners: Callable[[str], bool], reason: str) -> list[Effect]:
         """End the actors whose owner (`<member>/<session>`) is gone."""
@@ -165,6 +185,9 @@ class UserActorTable:
         """Its process ended, unwanted; the node restarts it unless its restarts are spent."""
         record = self._records.get(name_of(path))
         if record is None or record.phase == "DEAD":
+            return []
+        if record.killed:
+            record.killed = False
             return []
         if 0 <= record.spec.max_restarts <= record.restarts:
             spent = f" after {record.restarts} restarts" if record.restarts else ""

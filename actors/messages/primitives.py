@@ -92,9 +92,10 @@ class UserActors(Message, frozen=True):
 
 
 class KillHost(Message, frozen=True):
-    """control → `host`: kill a user actor for good and free its name; → `Ok`."""
+    """control → `host`: kill a user actor; → `Ok`. For good, which frees its name, or not."""
 
     name: str
+    for_good: bool = True
 
 
 class OwnersLost(Message, frozen=True):

@@ -106,11 +106,13 @@ def test_a_detached_actor_has_no_owner_and_keeps_its_name() -> None:
     assert verdict.message == CreateActor("app:Counter", b"", name="c", detached=True)
 
 
-def test_killing_a_user_actor_for_good_takes_it_off_the_record() -> None:
+def test_killing_a_user_actor_is_for_who_keeps_it_on_record() -> None:
     for_good = decide(KillActor("host/c", no_restart=True), "cd")
     assert isinstance(for_good, Admitted)
     assert (for_good.to, for_good.message) == (f"{OTHER}/host", KillHost("host/c"))
-    assert sent_to(KillActor("host/c", no_restart=False)) == "node"
+    once = decide(KillActor("host/c", no_restart=False))
+    assert isinstance(once, Admitted)
+    assert (once.to, once.message) == ("host", KillHost("host/c", for_good=False))
     assert sent_to(KillActor("gossip", no_restart=True)) == "node"
 
 

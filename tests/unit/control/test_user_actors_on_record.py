@@ -17,7 +17,7 @@ from actors.messages.primitives import (
     HostReady,
     RunMethod,
 )
-from actors.messages.runtime import CallFailed, Ok
+from actors.messages.runtime import CallFailed, KillActor, Ok
 
 ME = "aa" * 16
 TICKET = Ticket("port/control", "1")
@@ -223,3 +223,28 @@ def test_records_of_another_release_are_no_records() -> None:
     assert records.decode(b"{") is None
     assert records.decode(b'[{"t":"Other"}]') is None
     assert records.decode(records.encode([create("b"), create("a")])) == (create("a"), create("b"))
+
+
+def test_a_life_ended_by_request_gets_no_call_and_is_counted_once() -> None:
+    actors = alive(max_restarts=1)
+    effects = actors.end_life("host/c", TICKET)
+    lost, kill = of_kind(effects, Send)
+    assert (lost.to, lost.message.kind) == (PORT, "ActorUnavailableError")
+    assert kill == Send("node", KillActor("host/c"), TICKET)
+    assert failed(actors.call(CallMethod("host/c", "add", b""), None)).kind == (
+        "ActorUnavailableError"
+    )
+    assert actors.died("host/c", "killed") == []
+    actors.ready(HostReady("c", 2, 78))
+    assert actors.listing().actors[0].restarts == 1
+    actors.died("host/c", "signal 9")
+    assert actors.listing().actors[0].phase == "DEAD"
+
+
+def test_a_life_that_is_restarting_may_be_ended_and_its_death_counts() -> None:
+    actors = alive(max_restarts=2)
+    actors.died("host/c", "signal 9")
+    assert actors.end_life("c", TICKET) == [Send("node", KillActor("host/c"), TICKET)]
+    actors.died("host/c", "killed")
+    assert actors.listing().actors[0].restarts == 2
+    assert failed(actors.end_life("d", TICKET)).code == "no-actor"
