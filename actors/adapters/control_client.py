@@ -104,6 +104,7 @@ class ConnectionWatch:
         self.monitor = socket.get_monitor_socket(_EVENTS)
         self.connected = False
         self.was_connected = False
+        self.losses = 0  # of the connection; it may be back by the time one looks
         self._endpoint = endpoint
         self._cut_short = 0
 
@@ -128,6 +129,7 @@ class ConnectionWatch:
                 self._cut_short = 0
             case zmq.EVENT_DISCONNECTED:
                 self.connected = False
+                self.losses += 1
             case zmq.EVENT_CLOSED:
                 return NoSupervisorError(self._endpoint)
             case zmq.EVENT_HANDSHAKE_FAILED_AUTH:
@@ -215,16 +217,17 @@ class ControlClient:
         once = type(envelope.message).__name__ in _ONCE
         frame = encode_frame(envelope)
         self._socket.send(frame)
-        sent = True
+        sent, losses = True, self._watch.losses
         began = False
         while True:
             self._wait(deadline, envelope)
-            if not self._watch.connected:
+            if self._watch.losses > losses:
                 if once:
                     raise OutcomeUnknown(
                         f"the connection to {self.endpoint} was lost before the answer came"
                     )
-                sent = False
+                sent, losses = False, self._watch.losses
+            if not self._watch.connected:
                 continue
             if not sent:
                 self._socket.send(frame)

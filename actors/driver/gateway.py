@@ -168,17 +168,18 @@ class GatewayConnection:
             one.settle(envelope.message)
 
     def _connection(self) -> None:
-        before = self._watch.connected
+        before, losses = self._watch.connected, self._watch.losses
         error = self._watch.read()
         now = self._watch.connected
+        if before and self._watch.losses > losses:
+            self._lost()
+            before = False  # now: it is back already
         if now and not before:
             if self._connected.is_set():
                 waiting = set(self._outbox)
                 again = [one.frame for one in self._open.values() if one.frame not in waiting]
                 self._outbox.extendleft(reversed(again))
             self._connected.set()
-        elif before and not now:
-            self._lost()
         elif error is not None and not self._connected.is_set():
             self._refusal = error
             self._connected.set()

@@ -1,6 +1,7 @@
 import os
 import socket
 import stat
+import struct
 import subprocess
 import sys
 import threading
@@ -245,6 +246,31 @@ def test_a_following_query_goes_on_until_its_client_is_gone(
     assert following() == "1"
     client.close()
     soon(lambda: following() == "0")
+
+
+def test_a_connection_lost_and_back_before_one_looks_is_asked_again(
+    make_node: Any, secret: str, soon: Any
+) -> None:
+    """A client that stands still misses both; without a deadline it would wait for ever."""
+    node = make_node(endpoint="127.0.0.1:0")
+    with ControlClient(node.endpoint, secret) as client:
+        answers = client.request(QueryEvents(follow=True), timeout_s=None)
+        next(answers)
+        losses = client._watch.losses
+        node.server.close()
+        node.server = ControlServer(node.world, node.endpoint, secret)
+        back = zmq.EVENT_HANDSHAKE_SUCCEEDED
+        events: list[int] = []
+        deadline = time.monotonic() + 20
+        while back not in events:
+            assert time.monotonic() < deadline
+            if client._watch.monitor.poll(100):
+                event, value = struct.unpack("=HI", client._watch.monitor.recv_multipart()[0])
+                events.append(event)
+                client._watch._note(event, value)
+        assert client._watch.connected
+        assert client._watch.losses > losses
+        assert next(answers)
 
 
 def test_a_killed_client_is_noticed(node: Any, soon: Any, secret: str) -> None:
