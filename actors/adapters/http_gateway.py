@@ -3,6 +3,9 @@
 It checks who asks, hands the path to the actor `gateway`, and writes its answer as JSON (or, for
 `/metrics`, as Prometheus text). Whatever cannot be read, is too big or too slow harms its own
 connection only. A port that is taken is tried again: no supervisor fails for its HTTP gateway.
+
+It is a plain ASGI application: with one route and bodies of known length, starlette would do
+nothing for it but take 2 MB of every supervisor.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ import ssl
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -27,9 +30,7 @@ from actors.messages.runtime import CallFailed
 
 if TYPE_CHECKING:
     import uvicorn
-    from starlette.applications import Starlette
-    from starlette.requests import Request
-    from starlette.responses import Response
+    from starlette.types import Receive, Scope, Send
 
     from actors.messages.envelope import Envelope
     from actors.runtime.world import World
@@ -83,6 +84,15 @@ class HttpOptions:
         if not self.trusted:
             words.append("read only, secrets left out")
         return ", ".join(words) or "loopback only"
+
+
+@dataclass(frozen=True, slots=True)
+class _Response:
+    """What a client gets; `media_type` is empty where there is no body."""
+
+    status: int
+    media_type: str = ""
+    body: bytes = b""
 
 
 def tls_context(options: HttpOptions) -> ssl.SSLContext | None:
@@ -152,7 +162,7 @@ class HttpGateway:
         from actors.adapters.http_protocol import ServeLimits, server_config
 
         config = server_config(
-            self._application(), connections=CONNECTIONS, limits=ServeLimits(), stop_s=1
+            self._respond, connections=CONNECTIONS, limits=ServeLimits(), stop_s=1
         )
         config.load()
         config.ssl = tls
@@ -162,38 +172,39 @@ class HttpGateway:
         with listening:
             asyncio.run(server.serve(sockets=[listening]))
 
-    def _application(self) -> Starlette:
-        from starlette.applications import Starlette
-        from starlette.routing import Route
-
-        methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
-        return Starlette(routes=[Route("/{path:path}", self._answer, methods=methods)])
-
     # ── one request ──
 
-    async def _answer(self, request: Request) -> Response:
-        from starlette.responses import HTMLResponse
+    async def _respond(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        """Be the ASGI application; bodies of requests are not read."""
+        response = await self._answer(scope)
+        headers = [(b"content-length", b"%d" % len(response.body))]
+        if response.media_type:
+            headers.append((b"content-type", response.media_type.encode()))
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        await send({"type": "http.response.body", "body": response.body})
 
+    async def _answer(self, scope: Scope) -> _Response:
         began = time.monotonic()
-        path = request.url.path
-        refused = self._refuse(request, path)
+        path = scope["path"]
+        refused = self._refuse(scope, path)
         if refused is not None:
             response = refused
         elif path == "/":
-            response = HTMLResponse(_page())
+            response = _Response(200, "text/html; charset=utf-8", _page().encode())
         else:
             response = await self._ask(path)
         self._meter.count(path, time.monotonic() - began)
         return response
 
-    def _refuse(self, request: Request, path: str) -> Response | None:
-        options, method = self._options, request.method
-        if not self._is_ours(request.headers.get("host", "")):
+    def _refuse(self, scope: Scope, path: str) -> _Response | None:
+        options, method = self._options, scope["method"]
+        if not self._is_ours(_header(scope, b"host").decode("latin-1")):
             return _text(403, "this name is not ours: see --http-host")
         if options.token:
-            said = request.headers.get("authorization", "").encode()
-            if not hmac.compare_digest(said, f"Bearer {options.token}".encode()):
-                return _empty(401)
+            if not hmac.compare_digest(
+                _header(scope, b"authorization"), f"Bearer {options.token}".encode()
+            ):
+                return _Response(401)
             if method not in ("GET", "HEAD"):
                 return _text(405, "only GET is answered here")
         elif method not in ("GET", "HEAD"):
@@ -213,17 +224,14 @@ class HttpGateway:
             return False
         return True
 
-    async def _ask(self, path: str) -> Response:
-        from starlette.responses import Response
-
+    async def _ask(self, path: str) -> _Response:
         if self._gate is None:
             self._gate = asyncio.Semaphore(AT_ONCE)
         async with self._gate:
             answer = await self._call(HttpAsked(path, self._options.trusted))
         if path.strip("/") == "metrics" and answer.status == 200:
-            return Response(self._meter.text(answer.document), media_type=MEDIA_TYPE)
-        body = msgspec.json.encode(answer.document)
-        return Response(body, answer.status, media_type="application/json")
+            return _Response(200, MEDIA_TYPE, self._meter.text(answer.document))
+        return _json(answer.status, answer.document)
 
     async def _call(self, asked: HttpAsked) -> HttpAnswered:
         loop = asyncio.get_running_loop()
@@ -260,13 +268,15 @@ def _page() -> str:
     )
 
 
-def _text(status: int, text: str) -> Response:
-    from starlette.responses import JSONResponse
+def _header(scope: Scope, name: bytes) -> bytes:
+    """The first header of that name, in lower case; empty if there is none."""
+    headers: list[tuple[bytes, bytes]] = scope["headers"]
+    return next((value for key, value in headers if key == name), b"")
 
-    return JSONResponse({"error": text}, status)
+
+def _json(status: int, document: Any) -> _Response:
+    return _Response(status, "application/json", msgspec.json.encode(document))
 
 
-def _empty(status: int) -> Response:
-    from starlette.responses import Response
-
-    return Response(status_code=status)
+def _text(status: int, text: str) -> _Response:
+    return _json(status, {"error": text})

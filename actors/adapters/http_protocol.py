@@ -6,11 +6,13 @@ import asyncio
 import socket
 import struct
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import uvicorn
-from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
 
 HEADER_LIMIT: Final = 16 * 1024  # bytes of one request's head
 
@@ -75,6 +77,7 @@ def server_config(
     protocol = type("LimitedProtocol", (PatientProtocol,), {"limits": limits})
     return uvicorn.Config(
         app,
+        interface="asgi3",  # uvicorn takes a bound method for an older form
         http=protocol,
         ws="none",
         loop="asyncio",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from actors.gateway.routes import Route, parse
@@ -43,3 +46,18 @@ def test_a_path_names_what_is_asked_for(path: str, route: Route) -> None:
 )
 def test_any_other_path_is_404_and_one_that_names_no_group_400(path: str, status: int) -> None:
     assert parse(path) == status
+
+
+def test_a_supervisor_that_serves_http_loads_no_library_of_depots() -> None:
+    program = (
+        "import sys\n"
+        "import actors.adapters.supervisor, actors.adapters.http_gateway\n"
+        "import actors.adapters.http_protocol\n"
+        "print('\\n'.join(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    loaded = set(done.stdout.split())
+    assert "uvicorn" in loaded
+    assert not loaded & {"starlette", "anyio", "httpx", "prometheus_client", "rich"}
