@@ -8,6 +8,7 @@ from actors.gossip.core import Core
 from actors.gossip.rumors import (
     LASTING,
     MAX_RUMOR_BYTES,
+    SHARED,
     Held,
     RumorId,
     above,
@@ -85,7 +86,11 @@ class Facts:
             if rumor is not None:
                 number = rumor.incarnation
                 if is_ahead(rumor.hlc, core.wall):
-                    number = above(number)
+                    if rumor.kind in SHARED:
+                        # Its number is the version somebody gave: the stamp has to go down instead.
+                        core.rumors.forget(held.id)
+                    else:
+                        number = above(number)
                 self._put(replace(rumor, incarnation=number, hlc=core.stamps.next(core.wall)))
         for held in core.rumors.age(core.wall):
             core.hot.drop(("r", held.id))

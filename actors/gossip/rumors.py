@@ -197,23 +197,22 @@ class RumorStore:
         return dropped
 
     def due(self, owner: MemberId, wall_s: float) -> list[Held]:
-        """The rumors whose owner has to renew their stamps.
+        """The rumors whose stamps this member has to renew: its own, and shared ones ahead.
 
         Withdrawals too, where they were stamped by a clock that was ahead: nobody takes them else,
         and the others would list for days what is gone.
         """
-        return [
-            held
-            for held in self.held.values()
-            if held.head.owner == owner
-            and (
-                is_ahead(held.head.hlc, wall_s)
-                or (not held.head.gone and age_s(held.head.hlc, wall_s) > RESTAMP_S)
-            )
-        ]
+        return [held for held in self.held.values() if _is_due(held.head, owner, wall_s)]
 
     def of_kinds(self, kinds: frozenset[str]) -> Iterator[Held]:
         """The rumors of some kinds (all, if none is named), in order of their ids."""
         for rumor in sorted(self.held):
             if not kinds or rumor[0] in kinds:
                 yield self.held[rumor]
+
+
+def _is_due(head: _Head, owner: MemberId, wall_s: float) -> bool:
+    mine = head.owner == owner
+    if is_ahead(head.hlc, wall_s):
+        return mine or head.kind in SHARED
+    return mine and not head.gone and age_s(head.hlc, wall_s) > RESTAMP_S

@@ -114,6 +114,36 @@ class CommandAnswered(Event, frozen=True):
     sentence: ClassVar[str] = "command {number} was {outcome}: {said}"
 
 
+class FactGiven(Event, frozen=True):
+    """Somebody gave a group a configuration (`name` empty) or a file, at machine `machine`.
+
+    `number` names the command, as in `CommandGiven`; `CommandAnswered` tells what came of it.
+    """
+
+    number: int
+    machine: int
+    member: str
+    group: str
+    name: str
+    version: int
+    sentence: ClassVar[str] = "command {number}: version {version} of {name} for {group}"
+
+
+class FilesWritten(Event, frozen=True):
+    """The files of a service were put in place on machine `machine`.
+
+    `version` is what its `app.conf` says, `files` the content of its files by name, `changed` the
+    names of what did not hold this before.
+    """
+
+    machine: int
+    service: str
+    version: int
+    files: dict[str, str]
+    changed: tuple[str, ...] = ()
+    sentence: ClassVar[str] = "machine {machine}: files of {service} at {version}: {changed}"
+
+
 class ProcessRan(Event, frozen=True):
     """The kernel of machine `machine` has a new process."""
 
@@ -140,6 +170,18 @@ class ServicesSeen(Event, frozen=True):
     member: str
     services: dict[str, tuple[str, int]]
     sentence: ClassVar[str] = "machine {machine} has {services}"
+
+
+class FactsSeen(Event, frozen=True):
+    """What was applied to groups, as machine `machine` knows it: fact → (version, data).
+
+    A fact is named by its group, a file by its group and name with a slash between.
+    """
+
+    machine: int
+    member: str
+    facts: dict[str, tuple[int, str]]
+    sentence: ClassVar[str] = "machine {machine} knows {facts}"
 
 
 class CensusSeen(Event, frozen=True):

@@ -2,8 +2,8 @@
 
 Reading order: `scheduler` (virtual time), `clock` and `lanes` (a machine's time and turns),
 `fabric` and `network` (frames between machines), `disk`, `processes`, `eventlog`, `node` (one
-supervisor on its machine), `ring` (all of them), `plan` (what goes wrong, and when) with `drawing`
-and `calm`, `checkers` (what must hold all the same), `run` and `campaign`.
+supervisor on its machine), `ring` (all of them), `plan` (what goes wrong, and when) with `drawing`,
+`calm` and `work`, `checkers` (what must hold all the same), `run` and `campaign`.
 
 The actors, their wire format and the launcher's decisions are the real ones; what is here replaces
 threads, sockets, files and child processes, behind the ports of `actors.ports`.

@@ -20,6 +20,7 @@ from actors.simulation.plan import (
     detection_s,
     dissemination_s,
 )
+from actors.simulation.work import draw_facts
 
 SHARE: Final = 0.25  # of all drawn plans
 MOST_WATCHED: Final = 50  # supervisors; an event for each frame of a larger ring fills the memory
@@ -28,8 +29,8 @@ IDLE_S: Final = 40.0  # of which half are over before a ring is called idle
 STOP_S: Final = 20.0  # an orderly end may take as long as its services do
 SPARE_S: Final = 8.0  # by which a stretch is longer than its checker asks for
 
-Sort: TypeAlias = Literal["death", "departure", "changes", "idle"]
-_SORTS: Final[tuple[Sort, ...]] = ("death", "death", "death", "departure", "changes", "idle")
+Sort: TypeAlias = Literal["death", "departure", "changes", "facts", "idle"]
+_SORTS: Final[tuple[Sort, ...]] = (*("death",) * 3, "departure", "changes", "facts", "idle")
 _DEATHS: Final[tuple[Kind, ...]] = ("power", "power", "launcher", "stop")
 
 
@@ -46,6 +47,9 @@ def draw_calm(draw: random.Random, setup: Setup, faults_s: float) -> Plan | None
             faults = _departure(draw, setup, faults_s)
         case "changes":
             setup, faults = _quiet(setup), _changes(draw, setup, faults_s)
+        case "facts":
+            setup = _quiet(setup)
+            faults = draw_facts(draw, setup, faults_s) or None
         case _:
             setup, faults = _quiet(setup), (() if faults_s >= IDLE_S else None)
     return None if faults is None else Plan(setup, faults_s, faults, f"calm, {sort}")
@@ -97,5 +101,6 @@ def _quiet(setup: Setup) -> Setup:
     """Links without loss or stalls, clocks that agree, services that just run."""
     quality = replace(setup.quality, tail=0.0, loss=0.0, duplicate=0.0, reorder=0.0)
     quartz = tuple(replace(quartz, wall_error_s=0.0) for quartz in setup.quartz)
-    services = tuple(s for s in setup.services if s.is_steady and not s.behaviour.unrunnable)
+    plain = (replace(service, hooks=()) for service in setup.services)
+    services = tuple(service for service in plain if service.is_steady and service.starts_surely)
     return replace(setup, quality=quality, pace=Pace(), quartz=quartz, services=services)

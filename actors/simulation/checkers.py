@@ -23,7 +23,7 @@ from actors.messages.runtime import (
     StateFileDamaged,
 )
 from actors.messages.simulation import MembersSeen, RumorsSeen
-from actors.simulation import service_checkers, traffic_checkers
+from actors.simulation import group_checkers, service_checkers, traffic_checkers
 from actors.simulation.eventlog import Logged
 from actors.simulation.plan import (
     CALM_BEFORE_S,
@@ -474,6 +474,8 @@ CHECKERS: Final[tuple[Checker, ...]] = (
     _of_story(service_checkers.one_process_a_service),
     _of_story(service_checkers.accepted_commands_hold),
     _of_story(service_checkers.the_census_is_true),
+    _of_story(group_checkers.accepted_facts_hold),
+    _of_story(group_checkers.files_follow_the_facts),
     _of_story(traffic_checkers.frames_stay_small),
     _of_story(traffic_checkers.idle_rings_are_quiet),
     _of_story(traffic_checkers.a_change_costs_little),

@@ -17,6 +17,7 @@ from actors.simulation.machine import Quartz
 from actors.simulation.plan import Fault, Kind, Plan, Service, Setup
 from actors.simulation.processes import Behaviour
 from actors.simulation.scheduler import MICROSECOND, generator
+from actors.simulation.work import draw_facts, with_more_work
 
 # Kinds a swarm draws from, by weight. The rest is for scenarios, which know what they ask for.
 _WEIGHTS: Final[dict[Kind, int]] = {
@@ -51,14 +52,16 @@ ACTORS: Final = ("gossip", "gossip/snapshot", "census", "specs", "service", "dep
 def draw_plan(seed: str, supervisors: int, faults_s: float) -> Plan:
     """The plan of a seed."""
     draw = generator(seed, "plan")
-    setup = _draw_setup(draw, supervisors)
+    plain = _draw_setup(draw, supervisors)
+    setup = with_more_work(generator(seed, "work"), plain)
     calm = draw_calm(generator(seed, "calm"), setup, faults_s)
     if calm is not None:
         return calm
-    kinds = _draw_kinds(draw, setup)
+    kinds = _draw_kinds(draw, plain)
     # About one fault in four seconds on a small ring; twice that on the largest.
     count = int(faults_s / draw.uniform(2.0, 10.0) * (1 + log2(supervisors) / 8))
-    faults = [_draw_fault(draw, kinds, setup, faults_s) for _ in range(count if kinds else 0)]
+    faults = [_draw_fault(draw, kinds, plain, faults_s) for _ in range(count if kinds else 0)]
+    faults += draw_facts(generator(seed, "facts"), setup, faults_s)
     faults.sort(key=lambda fault: fault.at_s)
     return Plan(setup, faults_s, tuple(_with_one_amnesia(faults)))
 

@@ -100,6 +100,9 @@ class Faults:
             case "command":
                 verb, _, service = fault.detail.partition(" ")
                 self._workload.give(machine, verb, service)
+            case "apply" | "upload":
+                service, _, name = fault.detail.partition(" ")
+                self._workload.apply(machine, service, name, int(fault.amount))
             case "service":
                 machine.table.kill(f"service:{fault.detail}")
             case "publish":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from actors.launcher import protocol
 from actors.launcher.protocol import Report, Request, Start
 from actors.messages.simulation import (
+    FilesWritten,
     MachineStarted,
     ProcessGone,
     ProcessRan,
@@ -17,6 +18,7 @@ from actors.messages.simulation import (
 from actors.simulation.clock import MachineClock
 from actors.simulation.disk import Disk
 from actors.simulation.node import Root, SupervisorProcess
+from actors.simulation.packages_port import Directories, Files
 from actors.simulation.processes import PIPE_S, Behaviour, Process, ProcessTable, SimulatedLauncher
 from actors.simulation.scheduler import Life, generator
 
@@ -47,7 +49,7 @@ class Machine:
         self.address = address
         self.root = root
         self.clock = MachineClock(ring.scheduler, quartz.rate, quartz.booted_s, quartz.wall_error_s)
-        self.disk = Disk()
+        self._new_disk()
         self.wipes = 0
         self.boots = 0
         self.member = _member_id(ring.seed, number, 0)
@@ -123,7 +125,7 @@ class Machine:
         """A new disk: the machine comes back as another member."""
         assert self.supervisor is None, "a running supervisor has its disk in use"
         self.wipes += 1
-        self.disk = Disk()
+        self._new_disk()
         self.member = _member_id(self.ring.seed, self.number, self.wipes)
 
     def pause(self) -> None:
@@ -222,6 +224,15 @@ class Machine:
 
     def _said(self, text: str) -> None:
         """A line of the launcher's own: nobody reads it here."""
+
+    def _new_disk(self) -> None:
+        self.disk = Disk()
+        self.directories = Directories(self.disk, self._written)
+
+    def _written(self, service: str, files: Files, changed: tuple[str, ...]) -> None:
+        version = int(files["config/app.conf"]) if "config/app.conf" in files else 0
+        given = {n.removeprefix("files/"): d.decode() for n, d in files.items() if "files/" in n}
+        self.ring.log.note(FilesWritten(self.number, service, version, given, changed))
 
     def _process(self, process: Process, how: str) -> None:
         key, pid = process.start.key, process.pid

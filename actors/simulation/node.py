@@ -76,7 +76,7 @@ class SupervisorProcess:
         self.files = FilesPort(scheduler, self.life, machine.disk, self.world)
         self.store.on_change = self.files.changed
         packages = generator(seed, f"packages:{label}")
-        PackagesPort(scheduler, self.life, self.world, packages)
+        PackagesPort(scheduler, self.life, self.world, packages, machine.directories)
         EventPort(scheduler, self.life, self.world, ring.log)
         ControlPort(self.world)
         self.launcher_port = LauncherPort(pid, self.world, machine.to_launcher)

@@ -11,6 +11,7 @@ import msgspec
 
 from actors.messages.base import Event, Message
 from actors.messages.envelope import Envelope
+from actors.messages.groups import GroupFacts, QueryGroup
 from actors.messages.ring import (
     Census,
     Members,
@@ -20,7 +21,7 @@ from actors.messages.ring import (
     Subscribe,
 )
 from actors.messages.service import QueryServices, Services
-from actors.messages.simulation import CensusSeen, MembersSeen, RumorsSeen, ServicesSeen
+from actors.messages.simulation import CensusSeen, FactsSeen, MembersSeen, RumorsSeen, ServicesSeen
 
 if TYPE_CHECKING:
     from actors.simulation.machine import Machine
@@ -45,6 +46,7 @@ class Observer:
         self._rumors: dict[int, Event] = {}
         self._services: dict[int, Event] = {}
         self._census: dict[int, Event] = {}
+        self._facts: dict[int, Event] = {}
 
     # ── looking ──
 
@@ -56,6 +58,10 @@ class Observer:
         """Ask for the services and for the census."""
         self._ask("specs", QueryServices(), _services, self._services)
         self._ask("census", QueryCensus(), _census, self._census)
+
+    def look_at_facts(self) -> None:
+        """Ask for what was applied to groups."""
+        self._ask("census", QueryGroup(), _facts, self._facts)
 
     def look_at_rumors(self) -> None:
         """Ask for all rumors."""
@@ -103,6 +109,19 @@ class Observer:
         groups = {name: tuple(sorted(members)) for name, members in sorted(truth.items())}
         found = (self._census.get(machine.number) for machine in self._expected(expected))
         return all(isinstance(seen, CensusSeen) and seen.groups == groups for seen in found)
+
+    def same_facts(self, expected: Expected) -> bool:
+        """Whether all `expected` machines know the same of groups."""
+        known = [self._facts.get(machine.number) for machine in self._expected(expected)]
+        facts = [seen.facts if isinstance(seen, FactsSeen) else None for seen in known]
+        return all(found == facts[0] for found in facts)
+
+    def services_rest(self, expected: Expected, names: set[str]) -> bool:
+        """Whether none of these services is on its way up or down."""
+        known = [self._services.get(machine.number) for machine in self._expected(expected)]
+        seen = [each.services for each in known if isinstance(each, ServicesSeen)]
+        stages = {stage for services in seen for n, (stage, _) in services.items() if n in names}
+        return stages <= {"up", "down"}
 
     # ── inside ──
 
@@ -168,6 +187,15 @@ def _census(machine: Machine, answer: Message) -> Event | None:
         for name, members in sorted(answer.groups.items())
     }
     return CensusSeen(machine.number, machine.member, {n: up for n, up in groups.items() if up})
+
+
+def _facts(machine: Machine, answer: Message) -> Event | None:
+    if not isinstance(answer, GroupFacts):
+        return None
+    facts = {group: (one.version, one.data.decode()) for group, one in answer.configs.items()}
+    for group, files in answer.files.items():
+        facts |= {f"{group}/{one.name}": (one.version, one.data.decode()) for one in files}
+    return FactsSeen(machine.number, machine.member, dict(sorted(facts.items())))
 
 
 def _ignore(_envelope: Envelope) -> None:

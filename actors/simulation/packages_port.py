@@ -1,9 +1,14 @@
-"""`port/packages` of a simulated supervisor: every package is installed, except of one origin."""
+"""`port/packages` of a simulated supervisor: every package is installed, except of one origin.
+
+A package of the origin `soft` has a hook for new configuration; the file `app.conf` of all of them
+says the version of the configuration it was made from.
+"""
 
 from __future__ import annotations
 
 import random
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Final, TypeAlias
 
 from actors.messages.base import Message
 from actors.messages.depot import (
@@ -20,19 +25,68 @@ from actors.messages.depot import (
 from actors.messages.envelope import Envelope
 from actors.messages.runtime import CallFailed
 from actors.runtime.world import World
+from actors.simulation.disk import Disk
 from actors.simulation.scheduler import Life, Scheduler
 
 PORT: Final = "port/packages"
 MISSING: Final = "missing"  # the origin of packages that are not there
+SOFT: Final = "soft"
+CONFIG: Final = {"app.conf": b"{{cfg.version}}"}
+DEFAULTS: Final = b"version = 0\n"
 ANSWER_S: Final = 0.005
 RELEASE: Final = "1.0.0/20260101000000"
 HOOKS: Final = ("health-check", "init", "post-run", "post-stop", "run")
 
 
+Files: TypeAlias = dict[str, bytes]  # of one service, by path below its directory
+
+
+class Directories:
+    """Service directories of a machine, which outlive its supervisors.
+
+    `note` hears of each order to put files in place: the service, its files, and what changed.
+    """
+
+    def __init__(self, disk: Disk, note: Callable[[str, Files, tuple[str, ...]], None]) -> None:
+        self._disk = disk
+        self._note = note
+        self._files: dict[str, Files] = {}
+
+    def prepare(self, order: PrepareService) -> Message:
+        """Put the files in place, if the disk can be written."""
+        if self._disk.faults.failing:
+            return CallFailed("Refused", self._disk.faults.failing, "host")
+        files, changed = put_in_place(self._files.get(order.service, {}), order)
+        self._files[order.service] = files
+        self._note(order.service, files, changed)
+        path, hooks = f"/hab/svc/{order.service}", tuple(sorted(order.hooks))
+        return ServicePrepared(order.service, path, hooks, changed)
+
+
+def put_in_place(
+    before: Mapping[str, bytes], order: PrepareService
+) -> tuple[Files, tuple[str, ...]]:
+    """The files of a service after an order, and which of them are others now; hooks may go."""
+    kinds = {"config": order.config, "files": order.files, "hooks": order.hooks}
+    wanted = {f"{kind}/{n}": data for kind, of in kinds.items() for n, data in of.items()}
+    gone = {path for path in before if path.startswith("hooks/") and path not in wanted}
+    changed = gone | {path for path, data in wanted.items() if before.get(path) != data}
+    kept = {path: data for path, data in before.items() if path not in gone}
+    return {**kept, **wanted}, tuple(sorted(changed))
+
+
 class PackagesPort:
     """Answers for one process life, each answer a little later."""
 
-    def __init__(self, scheduler: Scheduler, life: Life, world: World, draw: random.Random) -> None:
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        life: Life,
+        world: World,
+        draw: random.Random,
+        directories: Directories,
+    ) -> None:
+        self._directories = directories
         self._scheduler = scheduler
         self._life = life
         self._world = world
@@ -53,10 +107,11 @@ class PackagesPort:
                 return PackageResolved(package(ident), users=("hab",), groups=("hab",))
             case InstallPackage(source):
                 return PackageResolved(package(f"core/{source}"), installed=True)
-            case ReadTemplates(service):
-                return TemplatesRead(service, hooks=dict.fromkeys(HOOKS, b"#!/bin/sh\n"))
-            case PrepareService(service, hooks=hooks):
-                return ServicePrepared(service, f"/hab/svc/{service}", tuple(sorted(hooks)))
+            case ReadTemplates(service, source):
+                hooks = dict.fromkeys(hooks_of(source), b"#!/bin/sh\n")
+                return TemplatesRead(service, CONFIG, hooks, DEFAULTS)
+            case PrepareService():
+                return self._directories.prepare(message)
             case WritePidFile():
                 return None
             case _:
@@ -64,7 +119,7 @@ class PackagesPort:
 
 
 def package(ident: str) -> PackageInfo:
-    """A package that has every hook."""
+    """A package with its hooks."""
     full = ident if ident.count("/") == 3 else f"{ident}/{RELEASE}"
     return PackageInfo(
         ident=full,
@@ -72,5 +127,10 @@ def package(ident: str) -> PackageInfo:
         target="x86_64-linux",
         svc_user="hab",
         svc_group="hab",
-        hooks=HOOKS,
+        hooks=hooks_of(full),
     )
+
+
+def hooks_of(path: str) -> tuple[str, ...]:
+    """The hooks of a package, by its ident or path."""
+    return (*HOOKS, "reconfigure") if SOFT in path.split("/") else HOOKS

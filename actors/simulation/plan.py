@@ -34,6 +34,8 @@ Kind: TypeAlias = Literal[
     "wipe",  # power cut, and a new disk: another member on the old address
     "kill",  # the actor `detail` is killed
     "command",  # somebody gives the command `detail`, "stop web1" say
+    "apply",  # somebody gives the group of the service `detail` configuration version `amount`
+    "upload",  # the same with a file: "web1 keys.txt" say
     "service",  # SIGKILL to the process of the service `detail`
     "publish",  # the member changes a fact of its own
     "depart",  # `machines` are departed by command given at `others`
@@ -68,16 +70,28 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service loaded on `machines` before anything goes wrong, and how its program behaves."""
+    """A service loaded on `machines` before anything goes wrong, and how its program behaves.
+
+    `hooks` says the same of hooks that do not just end well. `reconfigures`: its package has a hook
+    for new configuration; else that is a restart.
+    """
 
     name: str
     machines: tuple[int, ...]
     behaviour: Behaviour = field(default_factory=Behaviour)
+    hooks: tuple[tuple[str, Behaviour], ...] = ()
+    reconfigures: bool = False
 
     @property
     def is_steady(self) -> bool:
         """Whether it runs until it is told to end."""
         return self.behaviour.runs_s == float("inf")
+
+    @property
+    def starts_surely(self) -> bool:
+        """Whether each start of it leads to a process."""
+        init = dict(self.hooks).get("init", Behaviour())
+        return not self.behaviour.unrunnable and not init.fails
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,7 @@ class Behaviour:
 
     It takes `stop_s` to end on a signal it heeds; `deaf` to all but KILL. `lingers`: a child in its
     group that outlives it. `unrunnable`: why its exec fails. `spread` varies the times, per run.
+    `fails`: how likely a run ends with 1 instead of `code`.
     """
 
     runs_s: float = float("inf")
@@ -65,6 +66,7 @@ class Behaviour:
     lingers: bool = False
     unrunnable: str = ""
     spread: float = 0.0
+    fails: float = 0.0
 
 
 Programs: TypeAlias = Callable[[Start], Behaviour]
@@ -302,9 +304,9 @@ class SimulatedLauncher:
         self._later(FORK_S, Executed(start.key, pid))
         if behaviour.runs_s != float("inf"):
             factor = 1 + behaviour.spread * (2 * self._draw.random() - 1)
-            self._schedule_end(
-                process, behaviour.runs_s * factor + 2 * FORK_S, behaviour.code, None
-            )
+            failed = behaviour.fails > 0 and self._draw.random() < behaviour.fails
+            code = 1 if failed else behaviour.code
+            self._schedule_end(process, behaviour.runs_s * factor + 2 * FORK_S, code, None)
 
     def _schedule_end(
         self, process: Process, delay_s: float, code: int | None, signal: int | None

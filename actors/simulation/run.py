@@ -19,6 +19,7 @@ from actors.simulation.eventlog import Logged
 from actors.simulation.faults import Faults
 from actors.simulation.machine import Machine, Quartz
 from actors.simulation.observer import Observer
+from actors.simulation.packages_port import SOFT
 from actors.simulation.plan import Plan, dissemination_s, reunion_s
 from actors.simulation.ring import Ring
 from actors.simulation.scenario import read_scenario
@@ -129,7 +130,8 @@ class Run:
             keyed=setup.keyed,
             watched=setup.watched,
         )
-        self.workload = Workload(self.ring)
+        soft = {service.name: SOFT for service in setup.services if service.reconfigures}
+        self.workload = Workload(self.ring, soft)
         self.faults = Faults(self.ring, self.workload)
         self.observer = Observer(self.ring)
         self.formed_s = self.healed_s = -1.0
@@ -142,6 +144,8 @@ class Run:
             machine = ring.add(root, setup.quartz[number] if setup.quartz else Quartz())
             for service in setup.services:
                 machine.behaviours[f"service:{service.name}"] = service.behaviour
+                for hook, behaviour in service.hooks:
+                    machine.behaviours[f"hook:{service.name}:{hook}:"] = behaviour
 
     def all_phases(self) -> None:
         """The whole run."""
@@ -188,7 +192,14 @@ class Run:
         observer = self.observer
         observer.look_at_rumors()
         observer.look_at_services()
-        return observer.same_rumors(is_expected) and observer.same_census(is_expected)
+        observer.look_at_facts()
+        surely = {s.name for s in self.plan.setup.services if s.is_steady and s.starts_surely}
+        return (
+            observer.services_rest(is_expected, surely)
+            and observer.same_rumors(is_expected)
+            and observer.same_census(is_expected)
+            and observer.same_facts(is_expected)
+        )
 
     def _until_agreed(self, limit_s: float, steady_s: float) -> float:
         """Look until all agree, and go on agreeing; seconds that took, -1 if they do not."""

@@ -12,6 +12,7 @@ from actors.messages.simulation import (
     CommandAnswered,
     CommandGiven,
     FaultBegan,
+    FilesWritten,
     ProcessGone,
     ProcessRan,
     ServicesSeen,
@@ -47,9 +48,11 @@ def _services(plan: Plan) -> dict[tuple[int, str], Service]:
 def healthy_processes_survive(story: Story, plan: Plan) -> Verdicts:
     """A steady service process ends by a command, a kill by hand, or with its machine alone.
 
-    Killing actors, supervisors and launchers is no reason for it.
+    New configuration is a command, where the package has no hook for it. Killing actors,
+    supervisors and launchers is no reason.
     """
-    steady = {key for key, service in _services(plan).items() if service.is_steady}
+    services = _services(plan)
+    steady = {key for key, service in services.items() if service.is_steady}
     reasons: dict[int, float] = {}  # machine → when everything on it was told to end
     commands: dict[tuple[int, str], float] = {}
     for logged in story.events:
@@ -62,6 +65,9 @@ def healthy_processes_survive(story: Story, plan: Plan) -> Verdicts:
                         commands[machine, detail] = logged.at_s
             case CommandGiven(machine=machine, verb=verb, service=service):
                 if verb != "start":
+                    commands[machine, service] = logged.at_s
+            case FilesWritten(machine, service, changed=changed) if "config/app.conf" in changed:
+                if (machine, service) in steady and not services[machine, service].reconfigures:
                     commands[machine, service] = logged.at_s
             case ProcessGone(machine, key, pid, how) if key.startswith(PREFIX):
                 name = key.removeprefix(PREFIX)
@@ -99,11 +105,11 @@ def accepted_commands_hold(story: Story, plan: Plan) -> Verdicts:
         return
     services = _services(plan)
     wishes, last = _wishes(story)
-    forgetful = _forgetful(story)
+    unsure = forgetful(story)
     up = {life.machine for life in story.up_at_end()}
     for (machine, name), wish in sorted(wishes.items()):
         seen = last.get(machine)
-        uncertain = not wish.answered or machine in forgetful or machine not in up
+        uncertain = not wish.answered or machine in unsure or machine not in up
         if uncertain or story.phases["end"] - wish.at_s < PATIENCE_S:
             continue
         if seen is None:
@@ -122,7 +128,7 @@ def _fulfills(verb: str, stage: str, service: Service | None) -> bool:
             return stage == "gone"
         case "stop":
             return stage == "down"
-        case _ if service is not None and service.is_steady and not service.behaviour.unrunnable:
+        case _ if service is not None and service.is_steady and service.starts_surely:
             return stage == "up"
         case _:
             return stage not in ("gone", "down")
@@ -141,6 +147,8 @@ def _wishes(story: Story) -> tuple[dict[tuple[int, str], _Wish], dict[int, Servi
                 if known is not None:
                     known.answered = False  # until this one is answered, nothing is sure
             case CommandAnswered(number, outcome):
+                if number not in given:
+                    continue  # of a group's fact
                 key, wish = given[number]
                 before = wishes.get(key)
                 if outcome == "accepted":
@@ -155,7 +163,8 @@ def _wishes(story: Story) -> tuple[dict[tuple[int, str], _Wish], dict[int, Servi
     return wishes, last
 
 
-def _forgetful(story: Story) -> set[int]:
+def forgetful(story: Story) -> set[int]:
+    """Machines that may have lost what they had made durable."""
     machines = {m for t in story.troubles if t.what in FORGETS for m in t.fault.machines}
     for logged in story.events:
         if isinstance(logged.event, StateFileDamaged):
@@ -184,7 +193,7 @@ def the_census_is_true(story: Story, plan: Plan) -> Verdicts:
     truth: dict[str, set[str]] = {}
     wavering: set[str] = set()  # a crash loop is up and down all the time
     for service in plan.setup.services:
-        if not service.is_steady:
+        if not (service.is_steady and service.starts_surely):
             wavering.add(f"{service.name}.default")
     for life in up:
         for name, (stage, _) in services[life.machine].services.items():

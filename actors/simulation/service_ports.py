@@ -31,6 +31,7 @@ from actors.messages.groups import OpenSealed, SealedOpened
 from actors.messages.runtime import CallFailed
 from actors.runtime.world import World
 from actors.simulation.disk import Disk
+from actors.simulation.packages_port import put_in_place
 from actors.simulation.scheduler import Life, Scheduler
 
 READ_S: Final = 0.001
@@ -122,15 +123,10 @@ class Shelf:
 
     def prepare(self, order: PrepareService) -> ServicePrepared:
         """Write the service's files."""
-        kinds = {"config": order.config, "files": order.files, "hooks": order.hooks}
-        wanted = {f"{kind}/{n}": data for kind, of in kinds.items() for n, data in of.items()}
-        before = self.written.get(order.service, {})
-        gone = {path for path in before if path.startswith("hooks/") and path not in wanted}
-        changed = gone | {path for path, data in wanted.items() if before.get(path) != data}
-        kept = {path: data for path, data in before.items() if path not in gone}
-        self.written[order.service] = {**kept, **wanted}
+        files, changed = put_in_place(self.written.get(order.service, {}), order)
+        self.written[order.service] = files
         path, hooks = f"/hab/svc/{order.service}", tuple(sorted(order.hooks))
-        return ServicePrepared(order.service, path, hooks, tuple(sorted(changed)))
+        return ServicePrepared(order.service, path, hooks, changed)
 
 
 class PackagesPort:

@@ -1,15 +1,17 @@
 """Services on simulated machines, and the commands people give about them.
 
-Commands go to `specs` as the control gateway would send them; what is answered becomes an event, so
-that a checker can compare what was promised with what came of it.
+Commands go to `specs` and `census` as the control gateway would send them; what is answered becomes
+an event, so that a checker can compare what was promised with what came of it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from actors.messages.envelope import Envelope
+from actors.messages.groups import ApplyConfig, GroupConfig, GroupFile, UploadFile
 from actors.messages.runtime import CallFailed
 from actors.messages.service import (
     Accepted,
@@ -20,7 +22,7 @@ from actors.messages.service import (
     StopService,
     UnloadService,
 )
-from actors.messages.simulation import CommandAnswered, CommandGiven
+from actors.messages.simulation import CommandAnswered, CommandGiven, FactGiven
 
 if TYPE_CHECKING:
     from actors.messages.base import Message
@@ -28,14 +30,16 @@ if TYPE_CHECKING:
     from actors.simulation.ring import Ring
 
 ORIGIN: Final = "core"
+GROUP: Final = "default"
 
 
 class Workload:
     """Gives commands, and says what was answered."""
 
-    def __init__(self, ring: Ring) -> None:
+    def __init__(self, ring: Ring, origins: Mapping[str, str] | None = None) -> None:
         self._ring = ring
         self._given = 0
+        self._origins = origins or {}  # of packages, by service; else `ORIGIN`
 
     def give(self, machine: Machine, verb: str, service: str) -> None:
         """Give a command to a machine's supervisor, if it runs."""
@@ -46,7 +50,22 @@ class Workload:
         number = self._given
         self._ring.log.note(CommandGiven(number, machine.number, machine.member, verb, service))
         heard = partial(self._heard, number)
-        supervisor.world.call("specs", _command(verb, service), heard, trace=f"command-{number}")
+        command = _command(verb, service, self._origins.get(service, ORIGIN))
+        supervisor.world.call("specs", command, heard, trace=f"command-{number}")
+
+    def apply(self, machine: Machine, service: str, name: str, version: int) -> None:
+        """Give a service's group a configuration, or the file `name`, at a machine."""
+        supervisor = machine.supervisor
+        if supervisor is None or not supervisor.is_up:
+            return
+        self._given += 1
+        number, group = self._given, f"{service}.{GROUP}"
+        self._ring.log.note(FactGiven(number, machine.number, machine.member, group, name, version))
+        command: Message = ApplyConfig(GroupConfig(group, version, config_data(version)))
+        if name:
+            command = UploadFile(GroupFile(group, name, version, file_data(version)))
+        heard = partial(self._heard, number)
+        supervisor.world.call("census", command, heard, trace=f"command-{number}")
 
     def _heard(self, number: int, envelope: Envelope) -> None:
         match envelope.message:
@@ -60,10 +79,20 @@ class Workload:
                 pass  # progress
 
 
-def _command(verb: str, service: str) -> Message:
+def config_data(version: int) -> bytes:
+    """The configuration that is given as `version`."""
+    return f"version = {version}\n".encode()
+
+
+def file_data(version: int) -> bytes:
+    """The content of a file that is given as `version`."""
+    return f"version {version}".encode()
+
+
+def _command(verb: str, service: str, origin: str) -> Message:
     match verb:
         case "load":
-            spec = ServiceSpec(ident=f"{ORIGIN}/{service}", health_check_interval=5)
+            spec = ServiceSpec(ident=f"{origin}/{service}", health_check_interval=5)
             return LoadService(spec, wait=False)
         case "unload":
             return UnloadService(service, wait=False)

@@ -47,7 +47,8 @@ this file, the rest are tests by name.
 Beside them: event ids without gaps and causes that come first (`event_ids_have_no_gap`,
 `causes_come_first`), actors and supervisors that come back (`dead_actors_are_back`,
 `supervisors_are_back`), services (`healthy_processes_survive`, `one_process_a_service`,
-`accepted_commands_hold`), and no census of a half-filled store (test_whole_census.py).
+`accepted_commands_hold`), what groups are given (`accepted_facts_hold`, `files_follow_the_facts`; S
+given-by-a-clock-ahead), and no census of a half-filled store (test_whole_census.py).
 
 A quarter of drawn plans is calm (one death, a departure, changes or nothing, then peace), so that
 2, 11, 12, 16, 17 and 18 are judged in seeds as well (test_calm_plans.py).

@@ -20,6 +20,8 @@ LONG_S = 90.0
         ("death", "the_dead_are_noticed"),
         ("departure", "departed_means_departed"),
         ("changes", "a_change_costs_little"),
+        ("facts", "accepted_facts_hold"),
+        ("facts", "files_follow_the_facts"),
         ("idle", "idle_rings_are_quiet"),
     ],
 )

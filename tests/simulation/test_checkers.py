@@ -15,6 +15,8 @@ from actors.messages.ring import MemberHealthChanged
 from actors.messages.runtime import ActorFailed, ActorKilled
 from actors.messages.simulation import (
     CensusSeen,
+    FactsSeen,
+    FilesWritten,
     FrameCarried,
     MachineStarted,
     MembersSeen,
@@ -43,6 +45,16 @@ STRUCK: Final = Plan(
 LEFT: Final = Plan(Setup(4), 60.0, (Fault("depart", 20.0, machines=(3,), others=(0,)),))
 IDLE: Final = Plan(Setup(3, watched=True), 60.0, name="idle")
 CHANGED: Final = Plan(Setup(3, watched=True), 40.0, (Fault("publish", 20.0, machines=(1,)),))
+
+APPLIED: Final = Plan(
+    Setup(3, services=(Service("web", (0, 1), reconfigures=True),)),
+    60.0,
+    (
+        Fault("apply", 20.0, machines=(2,), amount=1, detail="web"),
+        Fault("upload", 30.0, machines=(1,), amount=2, detail="web keys.txt"),
+    ),
+    name="applied",
+)
 
 
 def _without_one_event(log: Doctored) -> list[Logged]:
@@ -140,6 +152,10 @@ def _frame(size: int, bodies: int, kind: str = "Ping") -> Doctor:
     return doctor
 
 
+def _written_again(log: Doctored) -> list[Logged]:
+    return log.added(log.phase_s("heal"), -1, FilesWritten(0, "web", 1, {"keys.txt": "version 2"}))
+
+
 def _stayed(log: Doctored) -> list[Logged]:
     return log.changed(
         lambda e: replace(e.event, how="exit 0") if isinstance(e.event, SupervisorGone) else e.event
@@ -165,6 +181,9 @@ CASES: Final[list[tuple[str, Plan, Doctor]]] = [
     ("one_process_a_service", CALM, _process(ProcessRan)),
     ("accepted_commands_hold", CALM, _seen(ServicesSeen, lambda seen: replace(seen, services={}))),
     ("the_census_is_true", CALM, _seen(CensusSeen, lambda seen: replace(seen, groups={}))),
+    ("accepted_facts_hold", APPLIED, _seen(FactsSeen, lambda seen: replace(seen, facts={}))),
+    ("files_follow_the_facts", APPLIED, _seen(FilesWritten, lambda seen: replace(seen, version=0))),
+    ("files_follow_the_facts", APPLIED, _written_again),
     ("frames_stay_small", IDLE, _frame(1400, 0)),
     ("idle_rings_are_quiet", IDLE, _frame(60, 1)),
     ("idle_rings_are_quiet", IDLE, _frame(60, 0, "News")),

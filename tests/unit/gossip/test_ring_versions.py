@@ -8,6 +8,7 @@ import pytest
 
 from actors.effects import Send
 from actors.gossip.persistence import SAVE_S
+from actors.gossip.protocol import HOUSE_S
 from actors.messages.envelope import Ticket
 from actors.messages.gossip import SaveSnapshot
 from actors.messages.groups import GroupConfig
@@ -92,3 +93,23 @@ def test_before_the_ring_is_known_nothing_is_accepted(ring_world: Any) -> None:
     assert isinstance(refused, CallFailed)
     assert refused.code == "not-settled"
     assert held(node) is None
+
+
+@pytest.mark.parametrize("ahead", [1, 2])
+def test_what_was_given_by_a_clock_ahead_keeps_its_version_once_the_clock_is_right(
+    ring_world: Any, ahead: int
+) -> None:
+    world = ring_world(6)
+    world.ring(4)
+    wrong = [node.member for node in world.nodes[:ahead]]
+    world.skew.update(dict.fromkeys(wrong, 3600.0))
+    apply(world.nodes[0], 5)
+    world.run(10)
+    assert [held(node) is not None for node in world.nodes] == [n < ahead for n in range(4)]
+    for member in wrong:
+        del world.skew[member]
+    world.run(HOUSE_S + 20, lambda: all(held(node) is not None for node in world.nodes))
+    world.run(HOUSE_S)
+    rumors = [node.ring.core.rumors.get(("config", GROUP, "")).rumor() for node in world.nodes]
+    assert [(rumor.incarnation, rumor.body.version) for rumor in rumors] == [(5, 5)] * 4
+    assert world.equal()
