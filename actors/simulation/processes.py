@@ -257,8 +257,8 @@ class SimulatedLauncher:
     def _act(self, action: Action) -> None:
         match action:
             case StartSupervisor():
-                pid = self._boot()
-                self._later(FORK_S, SupervisorStarted(pid))
+                # At once, as the loop does: the end of a process is never heard before its start.
+                self._input(SupervisorStarted(self._boot()))
             case SignalSupervisor(pid, signal):
                 if pid == self._table.supervisor:
                     self._kill(signal)

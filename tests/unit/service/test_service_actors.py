@@ -342,6 +342,15 @@ def test_killing_any_actor_neither_ends_nor_doubles_a_process(rig: Any) -> None:
     assert (status.stage, status.pid) == ("up", pid)
 
 
+def test_a_supervisor_killed_as_it_is_forked_is_started_again(rig: Any) -> None:
+    for _ in range(3):
+        rig.machine.kill_supervisor()
+        rig.until(lambda: rig.machine.supervisor is not None)  # forked, not yet begun
+    rig.machine.kill_supervisor()
+    rig.run(40.0)
+    assert rig.statuses() == {}
+
+
 def test_a_killed_supervisor_finds_its_services_again(rig: Any, make_package: Any) -> None:
     rig.shelf.add(make_package(version="2.0", hooks=("init", "run", "post-stop")))
     rig.command(LoadService(WEB))
