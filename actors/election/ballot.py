@@ -26,7 +26,8 @@ class Ballot(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `voted_for` and `won` belong to `term`; `released`: the greatest term given up as its leader.
     `bound`: the proposal accepted, until its founding is decided or dropped. `open`: one's own
-    proposal. `number` orders writes.
+    proposal. `left`: the last records of electorates that were dissolved, never to be joined again.
+    `number` orders writes.
     """
 
     voter: str
@@ -38,6 +39,7 @@ class Ballot(msgspec.Struct, frozen=True, omit_defaults=True):
     record: Electorate | None = None
     bound: ProposeElectorate | None = None
     open: ProposeElectorate | None = None
+    left: tuple[Electorate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,11 @@ def read(slots: tuple[Slot, ...]) -> tuple[Ballot | None, bool]:
     if found:
         return max(found, key=lambda ballot: ballot.number), False
     return None, unreadable == len(slots)
+
+
+def has_left(ballot: Ballot, electorate: str) -> Electorate | None:
+    """The last record of an electorate that was dissolved, if this member was in it."""
+    return next((record for record in ballot.left if record.id == electorate), None)
 
 
 def raised(ballot: Ballot, term: int) -> Ballot:

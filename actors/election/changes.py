@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from actors.effects import Effect, Emit
 from actors.election import electorate
+from actors.election.ballot import has_left, raised
+from actors.election.leading import close, end
+from actors.election.seats import gives_way
 from actors.election.state import Decision, Election, Leading, keep, others, tell
 from actors.messages.base import MemberId
 from actors.messages.election import (
@@ -22,28 +26,50 @@ from actors.messages.election import (
     Voter,
 )
 
+if TYPE_CHECKING:
+    from random import Random
 
-def go_on(state: Election, now: float) -> Decision:
+
+def go_on(state: Election, now: float, random: Random) -> Decision:
     """The leader's next steps with the record, if it holds a lease: make anew, commit, change."""
     effects: list[Effect] = []
     while True:
-        state, more = _next(state, now)
+        state, more = _next(state, now, random)
         if not more:
             return state, effects
         effects += more
 
 
-def _next(state: Election, now: float) -> Decision:
+def _next(state: Election, now: float, random: Random) -> Decision:
     leading, record = state.phase, state.record
     if not isinstance(leading, Leading) or record is None:
         return state, []
-    if leading.ending is not None or now >= leading.until_s:
+    if leading.ending is not None and leading.ending.over and not record.dissolved_into:
+        last = electorate.dissolved(record, leading.term, leading.ending.dissolves)
+        return _make(state, last, f"dissolved into {last.dissolved_into}")
+    storing = leading.ending is not None and leading.ending.over
+    if not storing and (leading.ending is not None or now >= leading.until_s):
         return state, []
     if record.stamp.term != leading.term:
         return _make(state, electorate.restamped(record, leading.term), "a new term")
     if not record.committed and electorate.majority(record, leading.stored, state.gone):
         return _commit(state, record)
+    if record.dissolved_into and record.committed:
+        return _last_word(state, now, random)
+    if (rival := gives_way(state)) is not None and electorate.may_change(record, leading.term):
+        reason = f"the electorate founded earlier stays: {rival.id}"
+        return end(state, reason, dissolves=rival.id)
     return _change(state)
+
+
+def _last_word(state: Election, now: float, random: Random) -> Decision:
+    """All are told that the last record is committed; who misses it hears it when it asks."""
+    leading = state.phase
+    assert isinstance(leading, Leading)
+    state = replace(state, phase=replace(leading, stored=frozenset()))
+    state, orders = send_record(state)
+    state, closed = close(state, "its electorate is dissolved", now, random)
+    return state, [*orders, *closed]
 
 
 def _make(state: Election, record: Electorate, change: str) -> Decision:
@@ -114,6 +140,8 @@ def refusal(state: Election, order: StoreElectorate) -> Refusal:
         return "other-electorate"
     if record is None and state.ballot.bound is not None and state.ballot.bound.id != told.id:
         return "busy"
+    if has_left(state.ballot, told.id) is not None:
+        return "other-electorate"
     if state.seat not in electorate.electors(told):
         return "no-seat"
     if record is not None and electorate.is_older(told.stamp, record):
@@ -145,6 +173,12 @@ def hear_seat_wish(state: Election, member: MemberId, ask: AskSeat) -> Decision:
     record = state.record
     if not isinstance(state.phase, Leading) or record is None or record.id != ask.electorate:
         return state, []
+    if ask.term > state.phase.term and not ask.leave:
+        # A term above both comes first, so that whoever checks terms sees them grow.
+        ballot = raised(state.ballot, ask.term)
+        state, kept = keep(state, ballot)
+        state, ended = end(state, f"{member[:8]}, which asks for a seat, has seen term {ask.term}")
+        return state, [*kept, *ended]
     seat = Voter(member, ask.voter)
     done = ask.leave and electorate.seat_of(record, member) is None
     done = done or (not ask.leave and seat in record.voters)

@@ -106,7 +106,7 @@ def committed(record: Electorate) -> Electorate:
 
 def may_change(record: Electorate, term: int) -> bool:
     """Whether the leader of `term` may change the record: its own last one is committed."""
-    return record.committed and record.stamp.term == term
+    return record.committed and record.stamp.term == term and not record.dissolved_into
 
 
 def with_voters(record: Electorate, term: int, voters: Collection[Voter]) -> Electorate:
@@ -119,6 +119,11 @@ def with_voters(record: Electorate, term: int, voters: Collection[Voter]) -> Ele
         previous=record.voters,
         committed=False,
     )
+
+
+def dissolved(record: Electorate, term: int, into: str) -> Electorate:
+    """The last record: its voters are to join electorate `into`."""
+    return replace(restamped(record, term), dissolved_into=into)
 
 
 def next_voters(

@@ -150,6 +150,8 @@ def _renew(state: Election, name: str, now: float) -> Decision:
     effects: list[Effect] = [Emit(event)]
     if state.process:
         effects.append(Send("port/launcher", RenewLeader(state.process, kill_at_s)))
+    if record.dissolved_into:
+        return state, effects  # what is left to do is to commit that
     state, told = lead(state, leading.term, kill_at_s)
     return state, [*effects, *told]
 
@@ -164,7 +166,8 @@ def look(state: Election, now: float, random: Random) -> Decision:
     leading = replace(leading, looked_s=now)
     state = replace(state, phase=leading)
     if leading.ending is not None:
-        return _overdue(state, leading, leading.ending, now, random)
+        state = replace(state, phase=replace(leading, next_s=now + timing.ROUND_S))
+        return _overdue(state, leading.ending, now, random)
     if now >= max(leading.renewed_s + timing.DEMOTE_S, leading.thawed_s):
         return _unheard(state, leading, now, random)
     effects: list[Effect] = []
@@ -187,37 +190,38 @@ def _unheard(state: Election, leading: Leading, now: float, random: Random) -> D
     return rest_a_while(state, now, random), told
 
 
-def _overdue(
-    state: Election, leading: Leading, ending: Ending, now: float, random: Random
-) -> Decision:
+def _overdue(state: Election, ending: Ending, now: float, random: Random) -> Decision:
     """Not demoted in time: the launcher has killed it by now, and nobody is handed the term."""
     if now < ending.settle_by_s:
         return state, []
-    state = replace(state, phase=replace(leading, ending=replace(ending, to="")))
+    if ending.over:  # its last record is on too few disks; the next leader goes on with it
+        return close(state, ending.reason, now, random)
+    assert isinstance(state.phase, Leading)
+    state = replace(state, phase=replace(state.phase, ending=replace(ending, to="")))
     return _finish(state, now, random)
 
 
-def end(state: Election, reason: str, *, to: MemberId = "") -> Decision:
+def end(state: Election, reason: str, *, to: MemberId = "", dissolves: str = "") -> Decision:
     """Demote the service; the term is let go of when it acts as leader no more."""
     leading = state.phase
     assert isinstance(leading, Leading)
     if leading.ending is not None:
         return state, []
     by_s = leading.renewed_s + timing.SETTLE_S
-    ending = Ending(reason, by_s, to)
+    ending = Ending(reason, by_s, to, dissolves)
     state = replace(state, phase=replace(leading, ending=ending, handing=None))
     place = state.place
     event = LeaderDemoting(place.service_group, place.kind, leading.term, by_s, reason)
-    state, told = demote(state, leading.term, by_s, reason)
+    state, told = demote(state, leading.term, by_s, reason, dissolves)
     return state, [Emit(event), *told]
 
 
 def settled(state: Election, term: int, now: float, random: Random) -> Decision:
     """The service acts as leader no more."""
     leading = state.phase
-    if isinstance(leading, Leading) and leading.ending is not None and term == leading.term:
-        return _finish(state, now, random)
-    return state, []
+    if not isinstance(leading, Leading) or leading.ending is None or term != leading.term:
+        return state, []
+    return (state, []) if leading.ending.over else _finish(state, now, random)
 
 
 def _finish(state: Election, now: float, random: Random) -> Decision:
@@ -227,12 +231,14 @@ def _finish(state: Election, now: float, random: Random) -> Decision:
     assert leading.ending is not None
     assert record is not None
     place, ending, term = state.place, leading.ending, leading.term
+    if ending.dissolves and not ending.over:
+        over = replace(ending, over=True, settle_by_s=now + timing.LAST_RECORD_S)
+        state = replace(state, phase=replace(leading, ending=over, next_s=now))
+        return state, [Emit(_lost(state, leading, now, ending.reason))]
     state, effects = keep(state, msgspec.structs.replace(state.ballot, released=term))
     names = (place.service_group, place.kind)
-    sent_s, until_s = leading.renewed_s, leading.until_s
-    over = min(now, until_s)
-    lost = LeaseLost(*names, record.id, term, sent_s, until_s, over, ending.reason)
-    effects.append(Emit(lost))
+    if not ending.over:
+        effects.append(Emit(_lost(state, leading, now, ending.reason)))
     if state.process:
         effects.append(Send("port/launcher", RenewLeader(state.process, 0.0)))
     if ending.to:
@@ -245,11 +251,35 @@ def _finish(state: Election, now: float, random: Random) -> Decision:
     return rest(state, now, wait_s), effects
 
 
+def close(state: Election, reason: str, now: float, random: Random) -> Decision:
+    """Let go of a term in which the service does not lead."""
+    leading = state.phase
+    assert isinstance(leading, Leading)
+    ending = leading.ending or Ending(reason, now)
+    ending = replace(ending, dissolves="", to="")
+    return _finish(replace(state, phase=replace(leading, ending=ending)), now, random)
+
+
+def _lost(state: Election, leading: Leading, now: float, reason: str) -> LeaseLost:
+    assert state.record is not None
+    return LeaseLost(
+        *state.names,
+        state.record.id,
+        leading.term,
+        leading.renewed_s,
+        leading.until_s,
+        min(now, leading.until_s),
+        reason,
+    )
+
+
 def failed(state: Election, reason: str, now: float, random: Random) -> Decision:
     """The leader's service has ended: there is nothing to demote, whoever is fit may lead."""
     leading = state.phase
     if not isinstance(leading, Leading):
         return state, []
+    if leading.ending is not None and leading.ending.dissolves:
+        return settled(state, leading.term, now, random)
     to = leading.ending.to if leading.ending is not None else ""
     to = to or min(leading.fit, default="")
     ending = Ending(reason, now, to)

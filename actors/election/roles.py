@@ -28,16 +28,22 @@ def lead(state: Election, term: int, kill_at_s: float) -> Decision:
     return _told(state, "leader", term, me, changed)
 
 
-def demote(state: Election, term: int, settle_by_s: float, reason: str) -> Decision:
-    """The leading service stops to lead, until then, or its process is killed."""
+def demote(state: Election, term: int, settle_by_s: float, reason: str, into: str) -> Decision:
+    """The leading service stops to lead, until then, or its process is killed.
+
+    `into`: the electorate it goes to, if its own is dissolved.
+    """
     changed = RoleChanged(
-        *state.names,
-        "none",
-        term,
-        settle_by_s=settle_by_s,
-        reason=reason,
+        *state.names, "none", term, settle_by_s=settle_by_s, dissolved=into, reason=reason
     )
     return _told(state, "none", term, "", changed)
+
+
+def dissolved(state: Election, into: str) -> Decision:
+    """The service's group was dissolved: it has no role until it has a seat in the other."""
+    reason = f"its electorate was dissolved into {into}"
+    changed = RoleChanged(*state.names, "none", state.ballot.term, dissolved=into, reason=reason)
+    return _told(state, "none", state.ballot.term, into, changed)
 
 
 def _told(

@@ -25,6 +25,10 @@ Safety: no two members hold a lease at one instant.
    promise, like an ack: else two changes within one lease could make a majority of voters that owe
    the lease nothing.
 
+6. Of two electorates of a group the one founded earlier stays (`seats`). Until the other is
+   dissolved each has a leader of its own; from then on nobody is elected in it, since a majority of
+   it has left, durably and for good.
+
 Liveness: with a majority connected and running, the promises of a lost leader end within
 `PROMISE_S`. Candidates begin up to `SPREAD_S` apart and draw a new wait after each try, so one
 comes first; pre-votes raise no term, so who cannot win disturbs nobody; voters tell whoever is
@@ -43,8 +47,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import msgspec
 
 from actors.effects import After, Effect
-from actors.election import candidacy, changes, electorate, founding, leading, voting
-from actors.election.ballot import Ballot
+from actors.election import candidacy, changes, electorate, founding, leading, seats, voting
+from actors.election.ballot import Ballot, has_left
 from actors.election.state import (
     NEVER,
     Asking,
@@ -128,9 +132,10 @@ def step(state: Election, sender: MemberId, message: Heard, now: float, random: 
     else:
         kept = []
     state, effects = _heard(state, sender, message, now, random)
-    state, changed = changes.go_on(state, now)
+    state, changed = changes.go_on(state, now, random)
+    state, left = seats.leave(state, now)
     after = After(max(0.0, due_s(state) - now), ElectionDue(), "due")
-    return state, [*kept, *effects, *changed, after]
+    return state, [*kept, *effects, *changed, *left, after]
 
 
 def due_s(state: Election) -> float:
@@ -142,11 +147,11 @@ def due_s(state: Election) -> float:
             phase_s = due if state.stands and state.is_voter else NEVER
         case Asking() | Preparing() | Standing():
             phase_s = state.phase.until_s
-        case Leading(ending=ending) if ending is not None:
-            phase_s = ending.settle_by_s
+        case Leading(ending=ending, next_s=next_s) if ending is not None:
+            phase_s = min(ending.settle_by_s, next_s) if ending.over else ending.settle_by_s
         case Leading(next_s=next_s):
             phase_s = next_s
-    return min(phase_s, reading_s, state.founding_again_s)
+    return min(phase_s, reading_s, state.founding_again_s, state.seat_again_s)
 
 
 def _heard(
@@ -182,7 +187,7 @@ def _heard(
         case AskSeat():
             return changes.hear_seat_wish(state, sender, message)
         case SeatAnswer():
-            return hear_record(state, message.record)
+            return hear_record(state, message.record, now)
         case ProposeElectorate():
             return founding.hear_proposal(state, sender, message, now)
         case ProposalAnswer():
@@ -219,7 +224,7 @@ def _from_here(state: Election, message: Heard, now: float, random: Random) -> D
         case PersistFailed():
             return _not_written(state, now, random), []
         case Electorate():
-            return hear_record(state, message)
+            return hear_record(state, message, now)
         case _:
             return state, []
 
@@ -233,6 +238,9 @@ def _due(state: Election, now: float, random: Random) -> Decision:
         state, more = founding.again(state, now)
         state, more = _founded(state, more, now, random)
         effects += more
+    if now >= state.seat_again_s:
+        state, more = seats.ask(state, now)
+        effects += more
     match state.phase:
         case Waiting(due) if now >= due:
             state, more = candidacy.ask(state, now, random)
@@ -240,7 +248,8 @@ def _due(state: Election, now: float, random: Random) -> Decision:
             state, more = candidacy.give_up(state, now, random) if now >= until else (state, [])
         case Leading():
             state, more = leading.look(state, now, random)
-            if isinstance(state.phase, Leading) and state.phase.ending is None:
+            phase = state.phase
+            if isinstance(phase, Leading) and (phase.ending is None or phase.ending.over):
                 state, orders = changes.send_record(state)
                 more = [*more, *orders]
         case _:
@@ -265,15 +274,19 @@ def _store(
     return state, [*effects, changes.stored(state, leader, order, reason)]
 
 
-def hear_record(state: Election, told: Electorate) -> Decision:
+def hear_record(state: Election, told: Electorate, now: float) -> Decision:
     """A record by the ring: taken if it is newer, and no promise to anybody."""
     record, ballot = state.record, state.ballot
+    if has_left(ballot, told.id) is not None:
+        return state, []
+    if record is not None and record.id != told.id:
+        return seats.see(state, told, now)
     if record is None:
         bound = ballot.bound is None or ballot.bound.id == told.id
         if not bound or state.seat not in electorate.electors(told):
-            return state, []
+            return seats.see(state, told, now)
         ballot = msgspec.structs.replace(ballot, record=told, bound=None, open=None)
-    elif record.id == told.id and not isinstance(state.phase, Leading):
+    elif not isinstance(state.phase, Leading):
         ballot = msgspec.structs.replace(ballot, record=electorate.newest(record, told))
     if ballot == state.ballot:
         return state, []

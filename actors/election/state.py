@@ -111,12 +111,15 @@ class Round:
 class Ending:
     """A leader that has begun to stop: its service is told to be no leader by `settle_by_s`.
 
-    `to` is who gets the term, empty for nobody.
+    `to` is who gets the term, empty for nobody. `dissolves`: the electorate to go to; `over`: the
+    service leads no more, what is left is to store the last record.
     """
 
     reason: str
     settle_by_s: float
     to: MemberId = ""
+    dissolves: str = ""
+    over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +192,9 @@ class Election:
     founding: frozenset[Voter] = frozenset()  # who has accepted one's own open proposal
     founding_again_s: float = NEVER  # when it is proposed, or asked about, again
     count: int = 0  # rounds of this life
+    seen: Electorate | None = None  # by the ring, of an electorate it has no part in
+    rival: Electorate | None = None  # founded for the same group by others
+    seat_again_s: float = NEVER  # when it asks for a seat again
 
     @property
     def names(self) -> tuple[str, ElectionKind]:

@@ -18,6 +18,7 @@ DEMOTE_S: Final = 2.5  # without an acked round: the leader's service is told to
 SETTLE_S: Final = 3.8  # after the sending of that round the launcher kills the service
 THAW_S: Final = 1.2  # between two looks at the clock: the process was paused; it tries one round
 SUCCESSOR_S: Final = 2.0  # for who was handed a term to hold a lease; then the giver stands itself
+LAST_RECORD_S: Final = 10.0  # for a majority to store it; then the next leader goes on with it
 CRITICAL_S: Final = 20.0  # its service may recover; then the leader looks for a healthy successor
 ANSWER_S: Final = 1.0  # for the answers to a pre-vote, a vote, or the question who is ready
 READING_S: Final = 2.0  # for hook `role-changed` (1 s at most) and hook `suitability`

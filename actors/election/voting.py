@@ -15,7 +15,7 @@ import msgspec
 
 from actors.effects import Emit, Send
 from actors.election import electorate, timing
-from actors.election.ballot import raised
+from actors.election.ballot import has_left, raised
 from actors.election.roles import follow, nobody_leads
 from actors.election.state import (
     Asking,
@@ -204,12 +204,9 @@ def _is_fitter(state: Election, asker: MemberId, ask: RequestVote) -> bool:
 def _answer(
     state: Election, ask: PreVote | RequestVote, reason: Refusal, wait_s: float
 ) -> VoteAnswer:
-    record = state.record
-    newer = (
-        record is not None
-        and record.id == ask.electorate
-        and electorate.is_older(ask.stamp, record)
-    )
+    record, last = state.record, has_left(state.ballot, ask.electorate)
+    mine = record is not None and record.id == ask.electorate
+    newer = mine and record is not None and electorate.is_older(ask.stamp, record)
     return VoteAnswer(
         ask.electorate,
         state.ballot.voter,
@@ -219,7 +216,7 @@ def _answer(
         own_term=state.ballot.term,
         round=ask.round if isinstance(ask, PreVote) else "",
         wait_s=wait_s,
-        record=record if newer else None,
+        record=record if newer else last,
     )
 
 

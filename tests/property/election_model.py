@@ -128,7 +128,7 @@ class Model(World):
 
     def _stumble(self) -> None:
         """The leader's actor is killed, and at once there again."""
-        for me, (end, _) in sorted(self.leases.items()):
+        for me, (end, *_) in sorted(self.leases.items()):
             if end > self.now:
                 machine = self.machines[me]
                 self._crash(machine)
@@ -225,8 +225,8 @@ class Model(World):
         """What gossip does in the end: everybody has heard the newest record."""
         states = [m.state for m in self.machines.values() if m.state is not None]
         records = [state.record for state in states if state.record is not None]
-        if records:
-            newest = max(records, key=electorate.order)
+        for name in sorted({record.id for record in records}):
+            newest = max((r for r in records if r.id == name), key=electorate.order)
             for machine in self.machines.values():
                 self._deliver(machine, "", newest)
         self.at(self.now + 0.5, self._spread)

@@ -55,6 +55,7 @@ class Plan:
     """What befalls the members. `crash`, … are weights of faults; `every_s` is between two."""
 
     members: int = 3
+    rivals: int = 0  # members of a second electorate, founded later
     spares: int = 0  # members that ask for a seat, and give it up
     faults_s: float = 40.0
     heal_s: float = 16.0
@@ -113,22 +114,27 @@ class World:
         self.log: list[tuple[float, str, Event]] = []
         self.blocked: set[tuple[str, str]] = set()
         self.faulty = True
-        self.leases: dict[str, tuple[float, int]] = {}  # member → true end of its lease, term
-        self.leaders: dict[int, str] = {}
+        # member → true end of its lease, term, electorate
+        self.leases: dict[str, tuple[float, int, str]] = {}
+        self.leaders: dict[tuple[str, int], str] = {}
         self.votes: dict[tuple[str, str, int], str] = {}
-        self.commits: dict[tuple[int, int], Electorate] = {}
+        self.commits: dict[tuple[str, int, int], Electorate] = {}
         self.founded: set[str] = set()
-        self.terms = 0
-        total = plan.members + plan.spares
+        total = plan.members + plan.rivals + plan.spares
         ids = [f"{number:x}" * 32 for number in range(1, total + 1)]
         self.machines = {me: self._machine(me) for me in ids}
         first = tuple(ids[: plan.members])
         proposal = ProposeElectorate(GROUP, "e1", KIND, 1, ids[0], first)
-        self.record = electorate.founded(proposal, [Voter(me, f"v{me[0]}") for me in first])
+        self.records = [electorate.founded(proposal, [Voter(me, f"v{me[0]}") for me in first])]
+        if plan.rivals:
+            second = tuple(ids[plan.members : plan.members + plan.rivals])
+            rival = ProposeElectorate(GROUP, "e2", KIND, 2, second[0], second)
+            seats = [Voter(me, f"v{me[0]}") for me in second]
+            self.records.append(electorate.founded(rival, seats))
         for machine in self.machines.values():
             if not plan.found:
-                seated = electorate.seat_of(self.record, machine.me) is not None
-                own = ballots.Ballot(f"v{machine.me[0]}", record=self.record if seated else None)
+                has = (r for r in self.records if electorate.seat_of(r, machine.me) is not None)
+                own = ballots.Ballot(f"v{machine.me[0]}", record=next(has, None))
                 self._store(machine, own)
             self._boot(machine)
 
@@ -151,7 +157,7 @@ class World:
 
     def holders(self) -> list[str]:
         """The members whose lease lasts."""
-        return sorted(me for me, (end, _) in self.leases.items() if end > self.now)
+        return sorted(me for me, (end, _, _) in self.leases.items() if end > self.now)
 
     def kill(self, me: str) -> None:
         """For good: the process, and whoever would start it again."""
@@ -331,23 +337,23 @@ class World:
     def _hear(self, machine: Machine, event: Event) -> None:
         self.log.append((self.now, machine.me, event))
         match event:
-            case LeaderElected(term=term, leader=leader):
-                self._one_leader(term, leader)
-            case LeaseRenewed(term=term, until_s=until_s):
-                self._one_leader(term, machine.me)
-                self._one_at_a_time(machine, term, until_s)
+            case LeaderElected(term=term, leader=leader, electorate=name):
+                self._one_leader(name, term, leader)
+            case LeaseRenewed(term=term, until_s=until_s, electorate=name):
+                self._one_leader(name, term, machine.me)
+                self._one_at_a_time(machine, (self.true(machine, until_s), term, name))
             case LeaseLost():
-                end, term = self.leases.get(machine.me, (0.0, 0))
-                self.leases[machine.me] = min(end, self.now), term
+                end, term, name = self.leases.get(machine.me, (0.0, 0, ""))
+                self.leases[machine.me] = min(end, self.now), term, name
             case VoteGiven(voter=voter, term=term, candidate=candidate):
                 given = self.votes.setdefault((machine.me, voter, term), candidate)
                 if given != candidate:
                     raise BrokenError(f"{machine.me[0]} voted twice in term {term}")
-            case ElectorateCommitted(term=term, version=version):
+            case ElectorateCommitted(term=term, version=version, electorate=name):
                 assert machine.state is not None
                 record = machine.state.record
                 if record is not None:
-                    known = self.commits.setdefault((term, version), record)
+                    known = self.commits.setdefault((name, term, version), record)
                     if known.voters != record.voters:
                         raise BrokenError(f"two records {term}.{version} are committed")
             case ElectorateFounded(electorate=name):
@@ -355,20 +361,20 @@ class World:
                 if len(self.founded) > 1:
                     raise BrokenError(f"founded twice: {sorted(self.founded)}")
 
-    def _one_leader(self, term: int, leader: str) -> None:
-        known = self.leaders.setdefault(term, leader)
+    def _one_leader(self, name: str, term: int, leader: str) -> None:
+        known = self.leaders.setdefault((name, term), leader)
         if known != leader:
             raise BrokenError(f"term {term} has two leaders, {known[0]} and {leader[0]}")
-        self.terms = max(self.terms, term)
 
-    def _one_at_a_time(self, machine: Machine, term: int, until_s: float) -> None:
-        for other, (end, theirs) in self.leases.items():
-            if other != machine.me and end > self.now + 1e-9:
+    def _one_at_a_time(self, machine: Machine, lease: tuple[float, int, str]) -> None:
+        _, term, name = lease
+        for other, (end, theirs, where) in self.leases.items():
+            if other != machine.me and where == name and end > self.now + 1e-9:
                 raise BrokenError(
                     f"at {self.now:.3f} {machine.me[0]} leads in term {term}, and "
                     f"{other[0]} in term {theirs} until {end:.3f}"
                 )
-        self.leases[machine.me] = self.true(machine, until_s), term
+        self.leases[machine.me] = lease
 
     def _must_have_a_leader(self) -> None:
         leads = [

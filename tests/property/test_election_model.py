@@ -37,9 +37,11 @@ PLANS = {
     "three": Plan(3, weights=EVERYTHING),
     "five, who compare suitability": Plan(5, hook=True, weights=EVERYTHING),
     "seven": Plan(7, faults_s=25.0, weights=EVERYTHING),
-    "one, and two that join and leave": Plan(1, 2, weights=SEATS, seats_s=1.0),
-    "two, and three that join and leave": Plan(2, 3, weights=SEATS, seats_s=1.0, hook=True),
-    "three, and three that join and leave": Plan(3, 3, weights=SEATS, seats_s=0.7, every_s=3.0),
+    "one, and two that join and leave": Plan(1, spares=2, weights=SEATS, seats_s=1.0),
+    "two, and three that join and leave": Plan(2, spares=3, weights=SEATS, seats_s=1.0, hook=True),
+    "three, and three that join and leave": Plan(
+        3, spares=3, weights=SEATS, seats_s=0.7, every_s=3.0
+    ),
     "acks that take seconds": Plan(
         3,
         late=0.4,
@@ -50,7 +52,7 @@ PLANS = {
     ),
     "one sleeps while the others change": Plan(
         3,
-        2,
+        spares=2,
         every_s=12.0,
         seats_s=0.7,
         faults_s=80.0,
@@ -60,7 +62,7 @@ PLANS = {
     ),
     "a leader alone with newcomers": Plan(
         3,
-        3,
+        spares=3,
         every_s=6.0,
         seats_s=2.0,
         faults_s=60.0,
@@ -70,7 +72,7 @@ PLANS = {
     ),
     "rounds are lost, records are not": Plan(
         3,
-        3,
+        spares=3,
         every_s=3.0,
         seats_s=0.4,
         faults_s=60.0,
@@ -88,6 +90,9 @@ PLANS = {
         weights=(("step_down", 3.0), ("crash", 3.0), ("heal", 1.0)),
     ),
     "followers forget": Plan(3, every_s=4.0, weights=(("forget", 3.0), ("heal", 3.0))),
+    "two foundings": Plan(
+        3, 3, heal_s=50.0, faults_s=15.0, every_s=2.0, weights=(*EVERYTHING, ("gossip", 3.0))
+    ),
     "founded by three at once": Plan(3, found=True),
     "founded by five at once": Plan(5, found=True, every_s=0.5),
 }
@@ -97,6 +102,17 @@ PLANS = {
 def test_one_leads_at_a_time_and_somebody_does_when_all_is_healed(name: str) -> None:
     for seed in range(SEEDS):
         Model(seed, PLANS[name]).run()
+
+
+def test_of_two_foundings_the_earlier_is_left_with_all_members_and_greater_terms() -> None:
+    for seed in range(SEEDS):
+        model = Model(seed, PLANS["two foundings"])
+        model.run()
+        states = [m.state for m in model.machines.values() if m.state is not None]
+        assert {s.record.id for s in states if s.record is not None} == {"e1"}
+        assert all(s.is_voter for s in states), seed
+        before = max((term for name, term in model.leaders if name == "e2"), default=0)
+        assert max(term for name, term in model.leaders if name == "e1") > before
 
 
 # ── what each rule is there for ──

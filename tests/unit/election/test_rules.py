@@ -17,6 +17,7 @@ from actors.messages.election import (
     AskSeat,
     ElectionDue,
     Electorate,
+    ElectorateDissolved,
     ElectorateStored,
     LeaderElected,
     LeaseLost,
@@ -48,6 +49,7 @@ from actors.messages.runtime import PersistFailed
 
 A, B, C, D = ("a" * 32, "b" * 32, "c" * 32, "d" * 32)
 GROUP = "redis.default"
+DS = Voter(D, "vd")
 VOTERS = [Voter(one, f"v{one[0]}") for one in (A, B, C)]
 RECORD = electorate.founded(ProposeElectorate(GROUP, "e1", "topology", 1, A, (A, B, C)), VOTERS)
 READY_S = 110.0  # the start-wait is over
@@ -349,6 +351,68 @@ def test_a_new_leader_commits_the_record_anew_before_it_adds_anybody() -> None:
     assert Voter(D, "vd") in state.record.voters
     assert not state.record.committed
     assert {e.to[:32] for e in effects if isinstance(e, Send)} == {B, C, D}
+
+
+def dissolved_member() -> Election:
+    """B, which was in e1 until that was dissolved into e0, as it starts to ask for a seat."""
+    last = electorate.committed(electorate.dissolved(RECORD, 1, "e0"))
+    state, effects = step(member(B), A, StoreElectorate(last, "va", 1))
+    assert emitted(effects, ElectorateDissolved)
+    assert state.record is None
+    return state
+
+
+def test_a_member_of_a_dissolved_electorate_asks_the_other_with_a_term_above_its_own() -> None:
+    other = electorate.founded(ProposeElectorate(GROUP, "e0", "topology", 0, D, (D,)), [DS])
+    state, _ = step(dissolved_member(), "", other)
+    state, effects = step(state, "", ElectionDue(), READY_S + 0.1)
+    (asked,) = [e for e in effects if isinstance(e, Send)]
+    assert asked == Send(f"{D}/election/{GROUP}/topology", AskSeat("e0", "vb", 2))
+
+
+def test_a_dissolved_electorate_is_never_joined_again_and_its_end_is_told() -> None:
+    state = dissolved_member()
+    for old in (RECORD, electorate.restamped(RECORD, 9)):
+        state, _ = step(state, "", old)
+        assert state.record is None
+        state, effects = step(state, C, StoreElectorate(old, "vc", 9))
+        (stored,) = said(effects, ElectorateStored)
+        assert isinstance(stored, ElectorateStored)
+        assert stored.reason == "other-electorate"
+    _, effects = step(state, C, vote(C, 3))
+    (answer,) = said(effects, VoteAnswer)
+    assert isinstance(answer, VoteAnswer)
+    assert not answer.granted
+    assert answer.record is not None
+    follower, _ = step(member(C), B, answer)
+    assert follower.record is None  # it has missed the end, and leaves now
+
+
+def test_a_leader_opens_a_term_above_that_of_a_member_of_a_dissolved_electorate() -> None:
+    state, effects = step(leader(), D, AskSeat("e1", "vd", 7), READY_S + 0.2)
+    assert said(effects, RoleChanged)
+    state, _ = step(state, "", RoleSettled(GROUP, "topology", "none", 1), READY_S + 0.3)
+    assert isinstance(state.phase, Waiting)
+    state, effects = step(state, "", ElectionDue(), state.phase.due_s)
+    assert {a.term for a in said(effects, PreVote) if isinstance(a, PreVote)} == {8}
+
+
+def test_a_leader_dissolves_its_electorate_for_one_founded_earlier() -> None:
+    state = leader()
+    state, _ = step(state, B, ElectorateStored("e1", "vb", 1, Stamp(1, 2), stored=True))
+    other = electorate.founded(ProposeElectorate(GROUP, "e0", "topology", 0, D, (D,)), [DS])
+    state, effects = step(state, "", other, READY_S + 0.2)
+    (role,) = said(effects, RoleChanged)
+    assert isinstance(role, RoleChanged)
+    assert (role.role, role.dissolved) == ("none", "e0")
+    state, effects = step(state, "", RoleSettled(GROUP, "topology", "none", 1), READY_S + 0.3)
+    orders = said(effects, StoreElectorate)
+    assert [o.record.dissolved_into for o in orders if isinstance(o, StoreElectorate)] == ["e0"] * 2
+    stored = ElectorateStored("e1", "vb", 1, Stamp(1, 3), stored=True)
+    state, effects = step(state, B, stored, READY_S + 0.4)
+    assert emitted(effects, ElectorateDissolved)
+    assert state.record is None
+    assert state.seen == other
 
 
 def test_a_single_voter_leads_alone() -> None:
