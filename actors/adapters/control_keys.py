@@ -14,7 +14,6 @@ from typing import Final, NamedTuple
 import zmq
 from zmq.utils import z85
 
-from actors.adapters.sealed import set_aside
 from actors.errors import HostError, UsageError
 from actors.messages.runtime import StateFileDamaged
 
@@ -70,6 +69,8 @@ def read_or_create_secret(
             text = path.read_bytes().decode("ascii", "replace").strip()
             if text and text.isascii() and text.isprintable():
                 return text
+            from actors.adapters.sealed import set_aside  # loads what no command needs
+
             aside = set_aside(path)
             if damaged is not None:
                 damaged(aside)

@@ -192,3 +192,6 @@ def test_a_read_verb_loads_neither_rich_nor_the_server_side() -> None:
     assert not loaded & (HEAVY - {"zmq", "msgpack", "asyncio"})
     assert "actors.adapters.control_server" not in loaded
     assert "actors.runtime" not in loaded
+    assert "actors.adapters.sealed" not in loaded
+    messages = {name.removeprefix("actors.messages.") for name in loaded if ".messages." in name}
+    assert messages == {"base", "control", "envelope", "runtime", "service"}
