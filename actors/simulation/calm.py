@@ -49,7 +49,7 @@ def draw_calm(draw: random.Random, setup: Setup, faults_s: float) -> Plan | None
             setup, faults = _quiet(setup), _changes(draw, setup, faults_s)
         case "facts":
             setup = _quiet(setup)
-            faults = draw_facts(draw, setup, faults_s) or None
+            faults = (faults_s >= IDLE_S and draw_facts(draw, setup, faults_s)) or None
         case _:
             setup, faults = _quiet(setup), (() if faults_s >= IDLE_S else None)
     return None if faults is None else Plan(setup, faults_s, faults, f"calm, {sort}")

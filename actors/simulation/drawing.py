@@ -54,7 +54,7 @@ def draw_plan(seed: str, supervisors: int, faults_s: float) -> Plan:
     draw = generator(seed, "plan")
     plain = _draw_setup(draw, supervisors)
     setup = with_more_work(generator(seed, "work"), plain)
-    calm = draw_calm(generator(seed, "calm"), setup, faults_s)
+    calm = draw_calm(generator(seed, "quiet"), setup, faults_s)
     if calm is not None:
         return calm
     kinds = _draw_kinds(draw, plain)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import count
 
 import pytest
-from seeds import Seed
+from seeds import FAILED, Seed
 from simulation_rig import seed_run
 
 from actors.simulation.campaign import CampaignOptions, Totals, run_campaign
@@ -54,3 +54,8 @@ def test_a_campaign_counts_what_was_judged() -> None:
     head, *lines = totals.lines()
     assert head.split() == ["verdicts", "seeds", "checker"]
     assert "6 3 the_ring_forms" in {" ".join(line.split()) for line in lines}
+
+
+def test_seeds_that_failed_are_still_swarms() -> None:
+    names = {draw_plan(str(s.seed), s.supervisors, s.for_s).name for s in FAILED}
+    assert names == {"swarm"}
