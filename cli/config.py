@@ -8,18 +8,19 @@ from pathlib import Path
 import click
 
 from actors.errors import UsageError
+from actors.messages.gateway import QueryConfiguration, ServiceConfiguration
 from actors.messages.groups import ApplyConfig, GroupConfig, GroupFacts, QueryGroup
 from cli.client import Session, asks, json_option
 from cli.lazy import LazyGroup
 from cli.output import emit_json, say
 from cli.problem import Failure
 from cli.sealing import sealed_for, sealing, seals
-from cli.values import MAX_GROUP_BYTES, GroupName, Version
+from cli.values import MAX_GROUP_BYTES, GroupName, Version, is_name
 from cli.writes import Waiting, carry_out, writes
 
 VERBS = {
     "apply": ("cli.config:apply", "Give a service group a configuration."),
-    "show": ("cli.config:show", "Show the configuration applied to a service group."),
+    "show": ("cli.config:show", "Show the configuration of a service group or a service."),
 }
 
 
@@ -83,14 +84,33 @@ def _by(user: str | None) -> str:
 
 
 @click.command()
-@click.argument("group", type=GroupName(), metavar="SERVICE_GROUP")
+@click.argument("subject", metavar="SERVICE_GROUP|SERVICE")
 @asks
 @json_option
-def show(group: str, *, asked: Session, as_json: bool) -> None:
-    """Show the configuration applied to a service group: TOML, as it was given.
+def show(subject: str, *, asked: Session, as_json: bool) -> None:
+    """Show what was applied to a service group, or the configuration a service runs with.
 
-    One that is encrypted for the group is shown as it travels, and the keys it is from and for.
+    Of SERVICE_GROUP (redis.default) the TOML is shown as it was given; one that was encrypted as it
+    travels, with the names of the keys. Of SERVICE, the name of a loaded service (redis), all
+    layers are shown as the supervisor has merged them, what it could decrypt included.
     """
+    if is_name(subject):
+        _show_service(subject, asked, as_json=as_json)
+    else:
+        _show_group(GroupName().convert(subject, None, None), asked, as_json=as_json)
+
+
+def _show_service(service: str, asked: Session, *, as_json: bool) -> None:
+    found = asked.ask(QueryConfiguration(service), ServiceConfiguration)
+    if as_json:
+        emit_json("config.service/1", {"service": service, "configuration": found.values})
+        return
+    from actors.service.toml_text import toml_document
+
+    click.echo(toml_document(found.values), nl=False)
+
+
+def _show_group(group: str, asked: Session, *, as_json: bool) -> None:
     found = asked.ask(QueryGroup(group), GroupFacts).configs.get(group)
     if as_json:
         text = "" if found is None else found.data.decode(errors="replace")

@@ -15,6 +15,7 @@ VERBS = {
     "update": ("cli.svcverbs:update", "Change options of a loaded service."),
     "status": ("cli.svcstatus:status", "Show desired and actual state."),
     "logs": ("cli.svclogs:logs", "Show what a service wrote."),
+    "plan": ("cli.svcplan:plan", "Show what a configuration would change, and restart."),
     "render": ("cli.svcrender:render", "Show the files that templates would make."),
     "key": ("cli.keys:service_key", "Generate, import and export service groups' keys."),
 }

@@ -62,7 +62,7 @@ def refusal(command: Command) -> CallFailed | None:
     if isinstance(fact, GroupConfig) and not fact.sealed:
         try:
             tomli.loads(fact.data.decode())
-        except (UnicodeDecodeError, tomli.TOMLDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:  # ValueError also for thousands of digits
             return CallFailed("Refused", f"Unable to decode configuration as toml, {error}", "toml")
     return None
 

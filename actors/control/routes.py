@@ -9,6 +9,7 @@ from actors.messages.base import Message
 from actors.messages.control import QuerySupervisor, StopSupervisor
 from actors.messages.depot import InstallPackage, ResolvePackage
 from actors.messages.events import QueryEvents
+from actors.messages.gateway import PlanService, QueryConfiguration
 from actors.messages.groups import ApplyConfig, QueryGroup, UploadFile
 from actors.messages.primitives import CallMethod, CreateActor, FindActor, QueryUserActors
 from actors.messages.ring import DepartMember, QueryCensus, QueryMembers
@@ -45,6 +46,8 @@ ROUTES: Final[dict[type[Message], Route]] = {
     StartService: Route("specs", writes=True),
     RestartService: Route("specs", writes=True),
     QueryServices: Route("specs"),
+    PlanService: Route("service"),
+    QueryConfiguration: Route("service"),
     InstallPackage: Route("depot", writes=True),
     ResolvePackage: Route("depot"),
     QueryMembers: Route("gossip"),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import tomllib
 from collections.abc import Mapping
 from typing import Final
+
+import tomli
 
 from actors.gateway.services import Json, ident_document, sys_document
 from actors.messages.groups import GroupConfig, GroupFacts, GroupFile
@@ -148,8 +149,8 @@ def _config(config: GroupConfig | None) -> Json | None:
         return None
     value: Json = {}
     if not config.sealed:
-        with contextlib.suppress(UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError):
-            value = tomllib.loads(config.data.decode())
+        with contextlib.suppress(ValueError, RecursionError):  # also of thousands of digits
+            value = tomli.loads(config.data.decode())
     return {"incarnation": config.version, "value": value}
 
 

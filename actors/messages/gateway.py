@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
+
+import msgspec
 
 from actors.messages.base import Event, Message
 from actors.messages.depot import PackageInfo
@@ -52,6 +54,50 @@ class ServiceReport(Message, frozen=True):
     initialized: bool = False
     ended_pid: int | None = None
     ended_s: float = -1.0
+
+
+class PlanService(Message, frozen=True):
+    """control → service → `service/<name>`: what would `config` change? Answered by `ServicePlan`.
+
+    `config` is TOML, in place of what was applied to the group; None: what counts now.
+    """
+
+    service: str
+    config: bytes | None = None
+
+
+class PlannedFile(msgspec.Struct, frozen=True):
+    """A file that would change (`config/…`, `hooks/…`, `files/…`); None: it is not there.
+
+    Contents that would make the answer too large are left out; then `shown` is false.
+    """
+
+    path: str
+    before: bytes | None = None
+    after: bytes | None = None
+    shown: bool = True
+
+
+class ServicePlan(Message, frozen=True):
+    """What would change of a running service, what would follow, and what its templates say."""
+
+    service: str
+    then: Literal["nothing", "reconfigure", "restart"]
+    files: tuple[PlannedFile, ...] = ()
+    said: tuple[str, ...] = ()
+
+
+class QueryConfiguration(Message, frozen=True):
+    """control → service → `service/<name>`: the configuration in force; `ServiceConfiguration`."""
+
+    service: str
+
+
+class ServiceConfiguration(Message, frozen=True):
+    """All layers of a service's configuration, as its files were made with it; dates as text."""
+
+    service: str
+    values: dict[str, object] = {}
 
 
 class ReadHookOutput(Message, frozen=True):

@@ -17,7 +17,7 @@ from actors.effects import (
 from actors.messages.base import Message
 from actors.messages.envelope import Ticket
 from actors.messages.files import DirectoryListed, WatchDirectory
-from actors.messages.gateway import QueryReport
+from actors.messages.gateway import PlanService, QueryConfiguration, QueryReport
 from actors.messages.node import StopAllServices
 from actors.messages.process import ListProcesses, ProcessList
 from actors.messages.runtime import ActorAvailable, ActorDied, CallFailed, Loaded, Ok
@@ -39,6 +39,7 @@ from actors.service.hooks import owner
 from actors.service.life import Life, Moment
 from actors.service.lifecycle import FACTS_S
 from actors.service.options import ServiceOptions
+from actors.service.planning import configuration, plan
 from actors.service.record import DIRECTORY, SUFFIX, record_path
 from actors.service.report import report
 from actors.service.roster import Roster, service_of_key, service_of_record
@@ -65,12 +66,17 @@ class ServiceActor(Actor):
         at = Moment(
             context.now(), context.random, context.instance_id, context.member, self._options
         )
-        if isinstance(message, QueryReport):
-            return [Reply(report(self._life, at))]
-        if isinstance(message, Loaded):
-            self._life, effects = lifecycle.begin(self._life, message.data, at)
-        else:
-            self._life, effects = lifecycle.step(self._life, message, self.envelope.answers, at)
+        match message:
+            case QueryReport():
+                return [Reply(report(self._life, at))]
+            case PlanService(config=config):
+                return [Reply(plan(self._life, config, at))]
+            case QueryConfiguration():
+                return [Reply(configuration(self._life))]
+            case Loaded(data=data):
+                self._life, effects = lifecycle.begin(self._life, data, at)
+            case _:
+                self._life, effects = lifecycle.step(self._life, message, self.envelope.answers, at)
         return effects
 
 
@@ -110,6 +116,8 @@ class ServicesActor(Actor):
                 return [*self._staff(), *self._call(service, message)]
             case WantSpec(service):
                 return self._say(service)
+            case PlanService(service) | QueryConfiguration(service):
+                return self._forward(service, message)
             case ServiceGone(service):
                 return self._gone(service)
             case ProcessList(processes):
@@ -151,6 +159,12 @@ class ServicesActor(Actor):
         if name not in self._roster.actors:
             return [Send(owner(name), message)]
         return [self._child(name), Send(owner(name), message)]
+
+    def _forward(self, service: str, message: Message) -> list[Effect]:
+        """Let a service's actor answer for itself."""
+        if service not in self._roster.actors:
+            return [Reply(CallFailed("Refused", f"{service} is not loaded", "not-loaded"))]
+        return [Send(owner(service), message, self.envelope.ticket)]
 
     def _say(self, service: str) -> list[Effect]:
         """Tell a service's actor its spec, and whether the supervisor is about to end."""

@@ -176,10 +176,7 @@ def again(life: Life, at: Moment) -> Decision:
         return life, []
     if life.shut and life.made is None:
         return life, []  # an earlier instance made the files of what we have no key for
-    record = life.record
-    if record is not None:
-        life = replace(life, user=record.user, group=record.group)
-    life = replace(life, seen=seen)
+    life = replace(as_it_runs(life), seen=seen)
     made = make(life, seen, package, at)
     if isinstance(made, str):
         return life, [Emit(RenderingFailed(life.name, made))]
@@ -187,6 +184,13 @@ def again(life: Life, at: Moment) -> Decision:
         return life, []
     life, call = beside_call(replace(life, made=made), "render", at)
     return life, [*said(life), Ask(PACKAGES, order(life, made), call)]
+
+
+def as_it_runs(life: Life) -> Life:
+    """With the account that its process was started with."""
+    if life.record is None:
+        return life
+    return replace(life, user=life.record.user, group=life.record.group)
 
 
 def beside_call(life: Life, what: str, at: Moment) -> tuple[Life, str]:

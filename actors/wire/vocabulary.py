@@ -160,6 +160,12 @@ _RULES: Final[dict[str, dict[str, Rule]]] = {
         "Progress": _ANSWER_CONTROL,
         "Settled": _ANSWER_CONTROL,
     },
+    "gateway": {
+        "PlanService": _GATEWAY,
+        "QueryConfiguration": _GATEWAY,
+        "ServicePlan": _ANSWER_CONTROL,
+        "ServiceConfiguration": _ANSWER_CONTROL,
+    },
     "depot": {
         "InstallPackage": _GATEWAY,
         "ResolvePackage": _GATEWAY,

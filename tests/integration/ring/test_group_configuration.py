@@ -84,6 +84,11 @@ def test_only_a_greater_version_is_applied_and_every_member_reconfigures_once(
         install(machine, "web", hooks={"reconfigure": NOTE})
         machine.hab("svc", "load", "acme/web")
     pids = [machine.up("web") for machine in pair]
+    (pair[0].root / "next.toml").write_text("port = 81\n")
+    planned = pair[0].hab("svc", "plan", "web", "--config", "next.toml").out
+    assert "-port=80\n+port=81\n" in planned
+    assert planned.endswith("the reconfigure hook of web would run\n")
+    assert pair[0].hab("config", "show", "web").out == "port = 80\n"
     apply(pair[0], "web.default", 2, "port = 81\n")
     for machine in pair:
         becomes(machine, "web", "config/web.conf", "port=81\n")
@@ -98,6 +103,7 @@ def test_only_a_greater_version_is_applied_and_every_member_reconfigures_once(
         becomes(machine, "web", "data/reconfigured", "81\n83\n")
         assert service_file(machine, "web", "config/web.conf") == "port=83\n"
         assert machine.hab("config", "show", "web.default").out == "port = 83\n"
+        assert machine.hab("config", "show", "web").out == "port = 83\n"
         assert machine.up("web") == pid
 
 

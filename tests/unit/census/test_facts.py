@@ -52,6 +52,13 @@ def test_a_file_cannot_leave_its_directory(name: str) -> None:
     assert fold.group_facts(known).files == {}
 
 
+def test_configuration_that_no_parser_takes_is_refused() -> None:
+    for data in (b"a = " + b"1" * 5000, b"a = " + b"[" * 5000):
+        refused = refusal(ApplyConfig(GroupConfig(GROUP, 1, data)))
+        assert refused is not None
+        assert refused.code == "toml"
+
+
 def test_sealed_configuration_is_not_read() -> None:
     assert refusal(ApplyConfig(GroupConfig(GROUP, 1, b"BOX-1\n...", sealed=True))) is None
 

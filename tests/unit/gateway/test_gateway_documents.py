@@ -246,7 +246,7 @@ def test_without_trust_nothing_an_operator_wrote_is_told() -> None:
     assert "hook said" in trusted
 
 
-@pytest.mark.parametrize("data", [b"\xff", b"port =", b"[" * 5000])
+@pytest.mark.parametrize("data", [b"\xff", b"port =", b"[" * 5000, b"a = " + b"1" * 5000])
 def test_configuration_that_is_no_toml_harms_no_document(data: bytes) -> None:
     facts = GroupFacts({GROUP: GroupConfig(GROUP, 1, data)})
     document: Any = census_document(Census(1, {}), facts, MEMBERS, trusted=True)
