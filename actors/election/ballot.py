@@ -2,7 +2,8 @@
 
 The same bytes go to both slots, one after the other, and only then is a vote told. A crash within a
 write harms one slot, which then held a vote that nobody has heard; a slot that rots loses nothing,
-because the other says the same. With both damaged the votes are lost. Whoever begins without a
+because the other says the same. The slot that says less is written first, so that two crashes in a
+row do not harm both. With both damaged the votes are lost. Whoever begins without a
 readable ballot takes a voter id that was never used, so that whatever the old one has said still
 counts once; a seat it had is asked for anew.
 """
@@ -59,10 +60,27 @@ def path(place: str, slot: int) -> str:
     return f"{place}/ballot.{slot}"
 
 
-def writes(place: str, ballot: Ballot) -> list[Effect]:
-    """Makes a ballot durable; what follows these effects may tell of it."""
+def slot_of(file: str) -> int:
+    """The slot in a file of that name."""
+    return int(file[-1])
+
+
+def writes(place: str, ballot: Ballot, weak: int = 0) -> list[Effect]:
+    """Makes a ballot durable; what follows these effects may tell of it.
+
+    Slot `weak` goes first: over the only good slot nothing is written.
+    """
     data = _encode(ballot)
-    return [Persist(path(place, slot), data) for slot in range(SLOTS)]
+    return [Persist(path(place, slot), data) for slot in (weak, 1 - weak)]
+
+
+def weak_slot(slots: tuple[Slot, ...]) -> int:
+    """Which slot says less, or nothing."""
+    numbers = []
+    for slot in slots:
+        found, _ = read((slot,))
+        numbers.append(-1 if found is None else found.number)
+    return numbers.index(min(numbers))
 
 
 def read(slots: tuple[Slot, ...]) -> tuple[Ballot | None, bool]:

@@ -48,7 +48,7 @@ import msgspec
 
 from actors.effects import After, Effect
 from actors.election import candidacy, changes, electorate, founding, leading, seats, voting
-from actors.election.ballot import Ballot, has_left
+from actors.election.ballot import Ballot, has_left, slot_of
 from actors.election.state import (
     NEVER,
     Asking,
@@ -221,7 +221,8 @@ def _from_here(state: Election, message: Heard, now: float, random: Random) -> D
             return _suitability(state, term, value, now, random)
         case StepDown(to=to):
             return leading.hand_over(state, "told to step down", now, to=to)
-        case PersistFailed():
+        case PersistFailed(path=path):
+            state = replace(state, weak=slot_of(path))
             return _not_written(state, now, random), []
         case Electorate():
             return hear_record(state, message, now)

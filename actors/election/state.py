@@ -178,6 +178,7 @@ class Election:
     ballot: Ballot
     phase: Phase
     durable: bool = True
+    weak: int = 0  # the slot that is written first
     stands: bool = True
     critical_s: float | None = None  # since when its service is critical
     hook: bool = False
@@ -233,6 +234,7 @@ def opened(place: Place, slots: tuple[ballots.Slot, ...], voter: str) -> tuple[E
         stored or Ballot(voter),
         Waiting(timing.waits_until_s(place.began_s)),
         durable=stored is not None and both,
+        weak=ballots.weak_slot(slots),
         founding_again_s=place.began_s,
     )
     if state.ballot.open is not None:  # who else accepted is asked once more
@@ -245,7 +247,8 @@ def keep(state: Election, ballot: Ballot) -> Decision:
     if ballot == state.ballot and state.durable:
         return state, []
     ballot = msgspec.structs.replace(ballot, number=state.ballot.number + 1)
-    return replace(state, ballot=ballot, durable=True), ballots.writes(state.place.path, ballot)
+    written = ballots.writes(state.place.path, ballot, state.weak)
+    return replace(state, ballot=ballot, durable=True), written
 
 
 def rest(state: Election, now: float, wait_s: float) -> Election:

@@ -40,6 +40,7 @@ from actors.messages.election import (
     VoteGiven,
     Voter,
 )
+from actors.messages.runtime import PersistFailed
 
 GROUP = "db.default"
 KIND = "topology"
@@ -66,6 +67,7 @@ class Plan:
     late: float = 0.05  # share of frames that take seconds
     late_s: float = 5.0
     slow_disk: float = 0.05  # share of writes that take up to a second
+    bad_disk: float = 0.0  # share of writes that fail, and say so
     drift: bool = True
     hook: bool = False
     found: bool = False
@@ -265,6 +267,7 @@ class World:
     def _write(self, machine: Machine, path: str, data: bytes) -> None:
         life = machine.life
         machine.writing = path, data
+        fails = self.random.random() < self.plan.bad_disk
         slow = self.random.random() < self.plan.slow_disk
         took_s = self.random.uniform(0, 1.0) if slow else self.random.uniform(0.0002, 0.01)
 
@@ -272,6 +275,13 @@ class World:
             if machine.life != life or machine.state is None:
                 return
             machine.writing = None
+            if self.faulty and fails:
+                machine.rest.clear()
+                if self.random.random() < 0.5:
+                    machine.torn.add(path)
+                machine.mail.appendleft(("", PersistFailed(path, "no space left")))
+                self._work(machine)
+                return
             if self.plan.syncs:
                 machine.disk[path] = data
                 machine.torn.discard(path)

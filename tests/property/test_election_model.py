@@ -16,7 +16,7 @@ import msgspec
 import pytest
 
 from actors.effects import Effect
-from actors.election import ballot, electorate, state, timing
+from actors.election import ballot, electorate, oaths, state, timing
 from actors.election.ballot import Ballot
 from actors.election.state import Decision, Election
 from actors.messages.base import MemberId
@@ -89,6 +89,9 @@ PLANS = {
         late_s=1.0,
         weights=(("step_down", 3.0), ("crash", 3.0), ("heal", 1.0)),
     ),
+    "disks that fail": Plan(
+        3, spares=2, weights=SEATS, seats_s=1.5, bad_disk=0.2, hook=True, heal_s=20.0
+    ),
     "followers forget": Plan(3, every_s=4.0, weights=(("forget", 3.0), ("heal", 3.0))),
     "two foundings": Plan(
         3, 3, heal_s=50.0, faults_s=15.0, every_s=2.0, weights=(*EVERYTHING, ("gossip", 3.0))
@@ -115,6 +118,24 @@ def test_of_two_foundings_the_earlier_is_left_with_all_members_and_greater_terms
         assert max(term for name, term in model.leaders if name == "e1") > before
 
 
+def test_two_oaths_let_the_last_of_three_lead_after_a_promise_time() -> None:
+    for seed in range(SEEDS):
+        model = Model(seed, replace(CALM, drift=True))
+        model.run_until(15.0)
+        last, *gone = sorted(model.machines)
+        for member in gone:
+            model.kill(member)
+        model.run_until(25.0)
+        assert model.holders() == []
+        survivor = model.machines[last]
+        assert survivor.state is not None
+        survivor.state, _ = oaths.count(survivor.state, gone, model.clock(survivor))
+        model.run_until(32.0)
+        assert model.holders() == [last]
+        assert survivor.state.record is not None
+        assert [voter.member for voter in survivor.state.record.voters] == [last]
+
+
 # ── what each rule is there for ──
 
 
@@ -130,8 +151,12 @@ def stores_without_promise(
 _writes = ballot.writes
 
 
-def first_slot_only(place: str, written: Ballot) -> list[Effect]:
+def first_slot_only(place: str, written: Ballot, _weak: int = 0) -> list[Effect]:
     return _writes(place, written)[:1]
+
+
+def always_slot_0_first(place: str, written: Ballot, _weak: int = 0) -> list[Effect]:
+    return _writes(place, written)
 
 
 @dataclass(frozen=True)
@@ -152,6 +177,9 @@ _ACKS = "acks that take seconds"
 MUTANTS = {
     "a vote is told before it is on disk": Mutant("three", change={"syncs": False}),
     "a ballot is told when one slot has it": Mutant("three", "ballot.writes", first_slot_only, 90),
+    "a ballot is written over its only good slot": Mutant(
+        "disks that fail", "ballot.writes", always_slot_0_first
+    ),
     "no wait after a start": Mutant(
         "followers forget", "timing.waits_until_s", lambda began_s: began_s
     ),
