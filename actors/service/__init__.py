@@ -25,8 +25,7 @@ and told when it differs from the last. Rejected: telling at each transition: on
 
 2026-11-22: Hooks and processes start in the service's directory (in Habitat: wherever the launcher
 was started), and do not inherit the supervisor's secrets (in Habitat: all of its environment).
-Hooks and the files of `config/` are used verbatim: this release has no templates. An `init` that is
-under way when the operator stops the service is ended; Habitat leaves it behind.
+An `init` that is under way when the operator stops the service is ended; Habitat leaves it behind.
 
 2026-11-22: A plain command (`--cmd`) runs as the supervisor's own account: the directory it was
 started from belongs to the person who typed it.
@@ -35,4 +34,18 @@ started from belongs to the person who typed it.
 and kept in memory. A member without the keys goes on with the configuration that was in force, and
 leaves the files of a living process alone when it never saw one. Rejected: failing the start, as
 then a key that is missing on one machine takes a service down that ran.
+
+2026-11-24: A service's files depend on its view alone (`view`): its templates, its own group and
+those it is bound to, what was applied to its group. They are made anew when the view changes, and
+written when they differ. Rejected: making them anew at each change of the census, which with many
+services on a machine costs a rendering of each for each change of any.
+
+2026-11-24: The port that writes the files says which had another content before, and that decides
+whether a hook runs or the service restarts. Rejected: comparing with what this instance wrote last,
+which a killed actor has forgotten: it would restart a service for nothing, or not for something.
+
+2026-11-24: A restart for new files takes the same release again, as one after a failure does.
+
+2026-11-24: What cannot be rendered fails a start, and is said; a running service keeps its files.
+Rejected: Habitat's ways, to forget the service's spec, or to start it without the broken hook.
 """
