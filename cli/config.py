@@ -67,6 +67,7 @@ def apply(
 
     With --user it is encrypted before it leaves this machine. Members that hold the group's secret
     key and the user's public key use it; others say which key they lack, and keep what they have.
+    No two encryptions are equal, so the same version again is refused then.
     """
     data = read_input(file, "Configuration")
     if user is not None:
