@@ -56,6 +56,7 @@ class CensusActor(Actor):
         self._version = 0
         self._subscribers: dict[Address, Subscription] = {}
         self._applying: dict[str, tuple[facts.Command, Ticket | None]] = {}
+        self._durable: list[tuple[facts.Command, Ticket | None]] = []  # and still to be seen here
         self._calls = 0
 
     def started(self) -> list[Effect]:
@@ -124,6 +125,7 @@ class CensusActor(Actor):
             self._facts = group_facts
             wanting = (who for who, one in self._subscribers.items() if one.wants_facts)
             effects += [Send(who, group_facts) for who in wanting]
+            effects += self._settle()
         groups = fold.groups(self._rumors, self._healths)
         if groups != self._groups:
             self._groups = groups
@@ -159,7 +161,20 @@ class CensusActor(Actor):
             return [Reply(answer, ticket)]
         if answer.text == UNCHANGED:
             return [Reply(Accepted(facts.done_text(command), unchanged=True), ticket)]
-        return [Emit(facts.event_of(command)), Reply(Accepted(facts.done_text(command)), ticket)]
+        self._durable.append((command, ticket))
+        return self._settle()
+
+    def _settle(self) -> list[Effect]:
+        """Answer what is seen here too, so that whoever asks next finds what he has applied."""
+        effects: list[Effect] = []
+        waiting, self._durable = self._durable, []
+        for command, ticket in waiting:
+            if self._facts is None or not facts.holds(self._facts, command):
+                self._durable.append((command, ticket))
+                continue
+            accepted = Accepted(facts.done_text(command))
+            effects += [Emit(facts.event_of(command)), Reply(accepted, ticket)]
+        return effects
 
 
 def _only(found: GroupFacts, group: str) -> GroupFacts:

@@ -16,6 +16,7 @@ from actors.messages.groups import (
     ConfigApplied,
     FileUploaded,
     GroupConfig,
+    GroupFacts,
     GroupFile,
     UploadFile,
 )
@@ -74,6 +75,16 @@ def publication(command: Command) -> PublishRumor:
         return PublishRumor("config", config.service_group, config, version=config.version)
     file = command.file
     return PublishRumor("file", file_key(file), file, version=file.version)
+
+
+def holds(known: GroupFacts, command: Command) -> bool:
+    """Whether what was given, or something newer, is known."""
+    if isinstance(command, ApplyConfig):
+        config = known.configs.get(command.config.service_group)
+        return config is not None and config.version >= command.config.version
+    file = command.file
+    of = known.files.get(file.service_group, ())
+    return any(one.name == file.name and one.version >= file.version for one in of)
 
 
 def event_of(command: Command) -> ConfigApplied | FileUploaded:
