@@ -103,6 +103,15 @@ def read(slots: tuple[Slot, ...]) -> tuple[Ballot | None, bool]:
     return None, unreadable == len(slots)
 
 
+def with_record(ballot: Ballot, record: Electorate) -> Ballot:
+    """The ballot after learning of a record: its term had a leader, and is over to stand in.
+
+    Who joined after that leader's election has not voted in its term, and could elect another in
+    the same.
+    """
+    return msgspec.structs.replace(raised(ballot, record.stamp.term), record=record)
+
+
 def has_left(ballot: Ballot, electorate: str) -> Electorate | None:
     """The last record of an electorate that was dissolved, if this member was in it."""
     return next((record for record in ballot.left if record.id == electorate), None)

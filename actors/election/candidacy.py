@@ -25,6 +25,7 @@ from actors.election.state import (
     Reading,
     Standing,
     keep,
+    learn,
     others,
     rest,
     rest_a_while,
@@ -103,7 +104,7 @@ def hear_answer(
     state: Election, voter: MemberId, answer: VoteAnswer, now: float, random: Random
 ) -> Decision:
     """Count an answer to the pre-vote or vote under way; learn of later terms and records."""
-    state, effects = _learn(state, answer)
+    state, effects = _learn(state, answer, now, random)
     phase = state.phase
     match phase:
         case Asking() if phase.round == answer.round and phase.term == answer.term:
@@ -133,16 +134,15 @@ def give_up(state: Election, now: float, random: Random) -> Decision:
     return rest(state, now, wait_s), []
 
 
-def _learn(state: Election, answer: VoteAnswer) -> Decision:
-    ballot = state.ballot
+def _learn(state: Election, answer: VoteAnswer, now: float, random: Random) -> Decision:
+    effects: list[Effect] = []
     record, told = state.record, answer.record
     if told is not None and record is not None and told.id == record.id:
-        ballot = msgspec.structs.replace(ballot, record=electorate.newest(record, told))
-    if not answer.granted:
-        ballot = raised(ballot, answer.own_term)
-    if ballot == state.ballot:
-        return state, []
-    return keep(state, ballot)
+        state, effects = learn(state, told, now, random)
+    if answer.granted or answer.own_term <= state.ballot.term:
+        return state, effects
+    state, kept = keep(state, raised(state.ballot, answer.own_term))
+    return state, [*effects, *kept]
 
 
 def _count_pre_vote(

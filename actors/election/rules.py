@@ -23,7 +23,9 @@ Safety: no two members hold a lease at one instant.
    record of the leader's own term is committed (`electorate`). A committed record is on the disks
    of a majority, and each of them refuses whoever comes with an older stamp. To store a record is a
    promise, like an ack: else two changes within one lease could make a majority of voters that owe
-   the lease nothing.
+   the lease nothing. Who learns of a record takes its term for one that had a leader, and stands in
+   a later one only: two changes on, those who elected that leader may be no majority any more. A
+   candidate that learns of a newer record begins anew: its votes were not asked for by that one.
 
 6. Of two electorates of a group the one founded earlier stays (`seats`). Until the other is
    dissolved each has a leader of its own; from then on nobody is elected in it, since a majority of
@@ -44,8 +46,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
-import msgspec
-
 from actors.effects import After, Effect
 from actors.election import candidacy, changes, electorate, founding, leading, seats, voting
 from actors.election.ballot import Ballot, has_left, slot_of
@@ -59,6 +59,7 @@ from actors.election.state import (
     Standing,
     Waiting,
     keep,
+    learn,
     rest,
     rest_a_while,
 )
@@ -187,7 +188,7 @@ def _heard(
         case AskSeat():
             return changes.hear_seat_wish(state, sender, message)
         case SeatAnswer():
-            return hear_record(state, message.record, now)
+            return hear_record(state, message.record, now, random)
         case ProposeElectorate():
             return founding.hear_proposal(state, sender, message, now)
         case ProposalAnswer():
@@ -225,7 +226,7 @@ def _from_here(state: Election, message: Heard, now: float, random: Random) -> D
             state = replace(state, weak=slot_of(path))
             return _not_written(state, now, random), []
         case Electorate():
-            return hear_record(state, message, now)
+            return hear_record(state, message, now, random)
         case _:
             return state, []
 
@@ -275,7 +276,7 @@ def _store(
     return state, [*effects, changes.stored(state, leader, order, reason)]
 
 
-def hear_record(state: Election, told: Electorate, now: float) -> Decision:
+def hear_record(state: Election, told: Electorate, now: float, random: Random) -> Decision:
     """A record by the ring: taken if it is newer, and no promise to anybody."""
     record, ballot = state.record, state.ballot
     if has_left(ballot, told.id) is not None:
@@ -286,12 +287,9 @@ def hear_record(state: Election, told: Electorate, now: float) -> Decision:
         bound = ballot.bound is None or ballot.bound.id == told.id
         if not bound or state.seat not in electorate.electors(told):
             return seats.see(state, told, now)
-        ballot = msgspec.structs.replace(ballot, record=told, bound=None, open=None)
-    elif not isinstance(state.phase, Leading):
-        ballot = msgspec.structs.replace(ballot, record=electorate.newest(record, told))
-    if ballot == state.ballot:
+    elif isinstance(state.phase, Leading):
         return state, []
-    return keep(state, ballot)
+    return learn(state, told, now, random)
 
 
 def _founded(state: Election, effects: list[Effect], now: float, random: Random) -> Decision:

@@ -251,6 +251,20 @@ def keep(state: Election, ballot: Ballot) -> Decision:
     return replace(state, ballot=ballot, durable=True), written
 
 
+def learn(state: Election, record: Electorate, now: float, random: Random) -> Decision:
+    """Take a newer record on. Votes asked for by the one before are not counted by this."""
+    known = state.record
+    if known is not None and electorate.newest(known, record) == known:
+        return state, []
+    ballot = msgspec.structs.replace(
+        ballots.with_record(state.ballot, record), bound=None, open=None
+    )
+    state, effects = keep(state, ballot)
+    if isinstance(state.phase, Asking | Preparing | Standing):
+        state = rest(state, now, timing.retry_s(random))
+    return state, effects
+
+
 def rest(state: Election, now: float, wait_s: float) -> Election:
     """Do nothing for a while: at least until nothing forbids to ask for votes."""
     free = timing.waits_until_s(state.place.began_s)

@@ -20,7 +20,7 @@ from actors.election import ballot, electorate, oaths, state, timing
 from actors.election.ballot import Ballot
 from actors.election.state import Decision, Election
 from actors.messages.base import MemberId
-from actors.messages.election import StoreElectorate
+from actors.messages.election import Electorate, StoreElectorate
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -59,6 +59,16 @@ PLANS = {
         loss=0.02,
         late=0.02,
         weights=(("sleeper", 3.0), ("heal", 1.0)),
+    ),
+    "one sleeps, and learns by gossip": Plan(
+        3,
+        spares=2,
+        every_s=4.0,
+        seats_s=0.5,
+        faults_s=80.0,
+        loss=0.02,
+        late=0.02,
+        weights=(("sleeper", 3.0), ("heal", 1.0), ("gossip", 3.0)),
     ),
     "a leader alone with newcomers": Plan(
         3,
@@ -101,10 +111,21 @@ PLANS = {
 }
 
 
+# Seeds that failed, and what each taught.
+FAILED = {
+    ("one sleeps while the others change", 300): "a record's term is over to stand in",
+}
+
+
 @pytest.mark.parametrize("name", PLANS)
 def test_one_leads_at_a_time_and_somebody_does_when_all_is_healed(name: str) -> None:
     for seed in range(SEEDS):
         Model(seed, PLANS[name]).run()
+
+
+@pytest.mark.parametrize(("name", "seed"), FAILED)
+def test_what_failed_once_holds(name: str, seed: int) -> None:
+    Model(seed, PLANS[name]).run()
 
 
 def test_of_two_foundings_the_earlier_is_left_with_all_members_and_greater_terms() -> None:
@@ -146,6 +167,10 @@ def stores_without_promise(
     newer = order.record if record is None else electorate.newest(record, order.record)
     raised = ballot.raised(known.ballot, order.term)
     return state.keep(known, msgspec.structs.replace(raised, record=newer))
+
+
+def record_alone(known: Ballot, record: Electorate) -> Ballot:
+    return msgspec.structs.replace(known, record=record)
 
 
 _writes = ballot.writes
@@ -192,6 +217,9 @@ MUTANTS = {
     ),
     "stamps are not compared": Mutant(
         "one sleeps while the others change", "electorate.is_older", lambda *_: False, 20
+    ),
+    "a record does not raise the term": Mutant(
+        "one sleeps, and learns by gossip", "ballot.with_record", record_alone, 10
     ),
     "a change before the last is committed": Mutant(
         "a leader alone with newcomers", "electorate.may_change", lambda *_: True
