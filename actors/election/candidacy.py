@@ -131,7 +131,12 @@ def give_up(state: Election, now: float, random: Random) -> Decision:
     wait_s = timing.retry_s(random)
     if isinstance(phase, Asking):
         wait_s += max(0.0, phase.again_s - now)
-    return rest(state, now, wait_s), []
+    return rest(state, now, wait_s + _apart_s(state, random)), []
+
+
+def _apart_s(state: Election, random: Random) -> float:
+    """How much further apart those begin that read their suitability first: by that time."""
+    return random.uniform(0.0, timing.READING_S) if state.hook else 0.0
 
 
 def _learn(state: Election, answer: VoteAnswer, now: float, random: Random) -> Decision:
@@ -229,8 +234,10 @@ def _count_vote(
             until_s = now + answer.wait_s + timing.ANSWER_S
             standing = replace(standing, until_s=max(standing.until_s, until_s))
         state = replace(state, phase=standing)
-        overtaken = state.ballot.term > standing.term
-        return (rest(state, now, timing.retry_s(random)), []) if overtaken else (state, [])
+        if state.ballot.term <= standing.term:
+            return state, []
+        wait_s = timing.retry_s(random) + _apart_s(state, random)
+        return rest(state, now, wait_s), []
     standing = replace(standing, granted=standing.granted | {Voter(voter, answer.voter)})
     state = replace(state, phase=standing)
     if not electorate.majority(record, standing.granted, state.gone):
