@@ -220,7 +220,8 @@ class ControlClient:
         sent, losses = True, self._watch.losses
         began = False
         while True:
-            self._wait(deadline, envelope)
+            if self._watch.losses == losses:  # else there is something to do at once
+                self._wait(deadline, envelope)
             if self._watch.losses > losses:
                 if once:
                     raise OutcomeUnknown(

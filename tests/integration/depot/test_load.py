@@ -161,7 +161,7 @@ def test_an_install_dies_with_its_supervisor(machine: Machine) -> None:
             assert info is not None
             os.kill(info.supervisor_pid, 9)
             eventually("it is gone", lambda: child not in children(machine))
-            load.wait(60)
+            load.terminate()  # it would ask the next supervisor for the same, and wait
 
 
 def test_a_spec_for_what_is_not_installed_is_pulled_at_the_start(
