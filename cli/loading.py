@@ -61,13 +61,15 @@ def _options(command: Callable[..., Any], *, updating: bool) -> Callable[..., An
             "-s",
             "--strategy",
             type=click.Choice(["none", "at-once", "rolling"]),
-            help=f"How newer packages are taken up.{shown('none')} This release keeps and shows "
-            "the strategy; it does not update by itself.",
+            help=f"How newer packages are taken up.{shown('none')} at-once: this member goes to "
+            "what the channel offers by itself, once it is installed. rolling is kept and shown; "
+            "this release does not carry it out.",
         ),
         click.option(
             "--update-condition",
             type=click.Choice(["latest", "track-channel"]),
-            help=f"Which packages count as newer.{shown('latest')} Kept and shown, as --strategy.",
+            help=f"Which release a strategy goes to.{shown('latest')} latest: the newest of the "
+            "channel and of what is installed. track-channel: the newest of the channel, back too.",
         ),
         click.option(
             "--bind", multiple=True, type=Bind(), metavar="NAME:GROUP", help=bind_help, **bind
@@ -81,7 +83,7 @@ def _options(command: Callable[..., Any], *, updating: bool) -> Callable[..., An
             "--channel",
             metavar="CHANNEL",
             envvar="HAB_BLDR_CHANNEL",
-            help="Channel to pull the package from where none is installed."
+            help="Channel to pull the package from where none is installed, and to follow."
             f"{shown('stable; env: HAB_BLDR_CHANNEL')}",
         ),
         click.option(

@@ -34,6 +34,7 @@ class RunOption:
     """One option: `key` in files, `flags` on the command line, `env` in the environment.
 
     `read` turns text into the value and raises ValueError. `shown` is the default as written.
+    `env_unit` stands behind the number in the environment variable, for one that has a unit.
     """
 
     key: str
@@ -45,6 +46,7 @@ class RunOption:
     metavar: str = ""
     read: Callable[[str], Value] = str
     secret: bool = False
+    env_unit: str = ""
 
 
 def _peer(text: str) -> str:
@@ -253,6 +255,17 @@ RUN_OPTIONS: tuple[RunOption, ...] = (
         "service_restart_cooldown_period",
         ("--service-restart-cooldown-period",),
         "A service up for this long starts from the shortest wait again.",
+        shown="60s",
+        metavar="TIME",
+        read=seconds,
+    ),
+    RunOption(
+        "service_update_period",
+        ("--service-update-period",),
+        "Time between two questions to a depot, for services that update themselves. A depot "
+        "that is a folder of this machine is seen to change at once.",
+        env="HAB_UPDATE_STRATEGY_PERIOD_MS",
+        env_unit="ms",
         shown="60s",
         metavar="TIME",
         read=seconds,

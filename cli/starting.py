@@ -100,6 +100,7 @@ def supervisor_options(
         backoff_min_s=resolved.number("service_min_backoff_period"),
         backoff_max_s=resolved.number("service_max_backoff_period"),
         backoff_cooldown_s=resolved.number("service_restart_cooldown_period"),
+        update_period_s=resolved.number("service_update_period"),
         initial_service=initial_service,
     )
 

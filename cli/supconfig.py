@@ -15,6 +15,8 @@ from cli.runoptions import BY_KEY, RUN_OPTIONS, RunOption, Value
 from cli.settings import check_keys, read_toml
 from cli.values import seconds
 
+UPDATE_PERIOD_LEAST_S = 1.0  # oftener would be a load for a depot, and nobody sees the difference
+
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
@@ -73,7 +75,7 @@ def resolve(
             layers.put(BY_KEY[key], raw, str(path))
     for option in RUN_OPTIONS:
         if option.env and (raw := environ.get(option.env)):
-            layers.put(option, raw, option.env)
+            layers.put(option, f"{raw.strip()}{option.env_unit}", option.env)
     for option in RUN_OPTIONS:
         chosen = given.get(option.key)
         if chosen not in (None, ()):
@@ -133,6 +135,11 @@ def _check_exclusive(resolved: Resolved) -> None:
     if len(ways) > 1:
         said = " and ".join(f"{BY_KEY[k].flags[-1]} ({resolved.sources[k]})" for k in ways)
         raise UsageError(f"{said} exclude each other: choose one way to find the ring")
+    if resolved.number("service_update_period") < UPDATE_PERIOD_LEAST_S:
+        raise UsageError(
+            f"--service-update-period ({resolved.sources['service_update_period']}) must be at "
+            f"least {UPDATE_PERIOD_LEAST_S:g}s"
+        )
     shortest = resolved.number("service_min_backoff_period")
     if shortest > resolved.number("service_max_backoff_period"):
         raise UsageError("--service-min-backoff-period is longer than --service-max-backoff-period")

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import click
+import msgspec
 
-from actors.messages.service import QueryServices, Services, ServiceStatus
+from actors.messages.service import QueryServices, Services, ServiceStatus, UpdateStatus
 from cli.client import Session, asks, json_option
 from cli.output import emit_json, say, table
 from cli.problem import Failure
 from cli.values import check_service
 
 COLUMNS = ("package", "type", "desired", "state", "elapsed", "pid", "group")
-WIDE = ("restarts", "health", "strategy", "next-try", "last-exit", "reason")
+WIDE = ("restarts", "health", "strategy", "update", "offered", "next-try", "last-exit", "reason")
+SAID = {
+    "installing": "{} is being installed",
+    "taking": "{} is installed",
+    "held": "{} is not taken",
+    "unasked": "not known what is offered",
+}
 
 
 @click.command()
@@ -44,6 +51,8 @@ def status(
     for one in found:
         if one.reason and not wide and one.stage != one.spec.desired_state:
             say(f"{one.spec.service_group}: {one.stage}: {one.reason}")
+        if one.update is not None and (text := _update(one.update)):
+            say(f"{one.spec.service_group}: {text}")
 
 
 def _row(status: ServiceStatus, *, wide: bool) -> tuple[object, ...]:
@@ -66,10 +75,21 @@ def _row(status: ServiceStatus, *, wide: bool) -> tuple[object, ...]:
         status.restarts,
         status.health,
         spec.update_strategy,
+        status.update.state if status.update else None,
+        (status.update.offered or None) if status.update else None,
         next_try,
         last_exit,
         status.reason,  # words, therefore last
     )
+
+
+def _update(update: UpdateStatus) -> str:
+    """Why a service is not, or not known to be, at what is offered; empty if it is."""
+    if update.state not in SAID:
+        return ""
+    words = f"update: {SAID[update.state]}".format(update.offered)
+    again = f"; asked again in {update.next_poll_s:.0f} s" if update.next_poll_s > 0 else ""
+    return f"{words}: {update.reason}{again}" if update.reason else words
 
 
 def _facts(status: ServiceStatus) -> dict[str, object]:
@@ -89,5 +109,6 @@ def _facts(status: ServiceStatus) -> dict[str, object]:
         "last_exit": status.last_exit,
         "health": status.health,
         "leader_term": status.term,
+        "update": msgspec.to_builtins(status.update) if status.update else None,
         "spec": {name: getattr(spec, name) for name in spec.__struct_fields__},
     }

@@ -202,4 +202,5 @@ def tree_options(options: SupervisorOptions, address: str, control_endpoint: str
         ),
         org=options.org,
         keyed=bool(options.ring),
+        update_period_s=options.update_period_s,
     )

@@ -19,6 +19,7 @@ from actors.adapters.files import read
 from actors.adapters.install_hooks import hooks_due
 from actors.adapters.installs import Installs
 from actors.adapters.key_ring import KeyRing
+from actors.adapters.offers import DepotWatch, Offers
 from actors.adapters.package_store import Installed, PackageStore
 from actors.adapters.service_directories import (
     ServiceDirectories,
@@ -44,6 +45,7 @@ from actors.messages.gateway import HookOutput, ReadHookOutput
 from actors.messages.groups import OpenSealed, SealedOpened
 from actors.messages.runtime import CallFailed
 from actors.messages.service import Progress
+from actors.messages.update import DepotChanged, FindRelease, WatchDepots
 from actors.node.options import StateLayout
 
 if TYPE_CHECKING:
@@ -67,6 +69,8 @@ class PackagesPort:
         self._keys = KeyRing(self._store.key_cache)
         self._directories = ServiceDirectories(layout.root, layout.services)
         self._installs = Installs(self._heard)
+        self._offers = Offers(self._store, self._answer)
+        self._depots = DepotWatch(layout.root, self._depot_changed)
         self._questions: SimpleQueue[Envelope | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="packages", daemon=True)
         world.register_port(PORT, self._questions.put)
@@ -74,6 +78,8 @@ class PackagesPort:
 
     def close(self) -> None:
         """Answer what was asked, then end. Installs that are under way are ended too."""
+        self._depots.close()
+        self._offers.close()
         self._installs.close()
         self._questions.put(None)
         self._thread.join()
@@ -112,6 +118,13 @@ class PackagesPort:
                 if found is None:
                     raise self._not_found(ident)
                 return self._resolved(found, config_from)
+            case FindRelease():
+                self._offers.find(envelope, envelope.message)
+                return None
+            case WatchDepots(urls):
+                self._offers.forget(urls)
+                self._depots.watch(urls)
+                return None
             case ReadTemplates(service, source):
                 check_name(service)
                 config, hooks, defaults = read_templates(Path(source))
@@ -164,6 +177,9 @@ class PackagesPort:
                 message = envelope.message
                 asked = message.config_from if isinstance(message, ResolvePackage) else ""
                 self._answer(envelope, lambda: self._resolved(parse_ident(ident), asked, new=new))
+
+    def _depot_changed(self, url: str) -> None:
+        self._world.tell("update", DepotChanged(url), sender=PORT)
 
     def _resolved(
         self, ident: PackageIdent, config_from: str, *, new: bool = False

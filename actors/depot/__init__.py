@@ -58,6 +58,10 @@ signed is what a person who stands without a network wants.
 names are compared with what was asked for, JSON is typed, pace is measured. Rejected: writing a
 download under the name the server gives, as Habitat does.
 
+2026-11-25: Which release of a channel should run is asked on a thread of its depot, inside the
+supervisor: a short GET once a minute. Rejected: a child process for each question, as for installs:
+starting it costs more than a hundred times the question.
+
 2026-11-22: `depot` passes questions on with their tickets and keeps no state but the installs it
 relays. Its death costs an asker of an install a repeated question, and no other asker anything.
 """

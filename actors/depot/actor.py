@@ -13,6 +13,7 @@ from actors.messages.depot import (
 from actors.messages.envelope import Ticket
 from actors.messages.runtime import CallFailed
 from actors.messages.service import Progress
+from actors.messages.update import FindRelease
 from actors.runtime.actor import Actor, Context
 
 
@@ -27,7 +28,7 @@ class DepotActor(Actor):
     def step(self, message: Message) -> list[Effect]:
         """Answer for packages."""
         match message:
-            case ResolvePackage(install=False):
+            case ResolvePackage(install=False) | FindRelease():
                 return [Send("port/packages", message, self._ticket())]
             case ResolvePackage(ident=source) | InstallPackage(source=source):
                 self._calls += 1

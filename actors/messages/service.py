@@ -15,6 +15,16 @@ from actors.messages.base import Event, Message
 Topology: TypeAlias = Literal["standalone", "leader"]
 Strategy: TypeAlias = Literal["none", "at-once", "rolling"]
 Health: TypeAlias = Literal["ok", "warning", "critical", "unknown"]
+UpdateState: TypeAlias = Literal[
+    "unknown",  # the depot has not answered yet
+    "current",  # what is offered is what it runs
+    "installing",
+    "taking",  # installed; the service goes to it as soon as it can
+    "held",  # what is offered cannot be had, or not be run: it stays with what it runs
+    "unasked",  # the depot does not answer
+    "pinned",  # its ident names one release
+    "stopped",  # nothing of it is to run
+]
 Stage: TypeAlias = Literal[
     "waiting", "initializing", "starting", "up", "stopping", "down", "backoff", "failed"
 ]
@@ -59,13 +69,27 @@ class ServiceSpec(msgspec.Struct, frozen=True, omit_defaults=True):
         return f"{self.service}.{self.group}" + (f"@{self.org}" if self.org else "")
 
 
+class UpdateStatus(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How the update of a service stands, for one whose strategy is carried out.
+
+    `offered` is the release to go to, empty while none is known; `reason` says why it waits.
+    `next_poll_s`: when the depot is asked next, by CLOCK_BOOTTIME in `UpdateTold`, from now on in
+    `Services`; 0 for never.
+    """
+
+    state: UpdateState = "unknown"
+    offered: str = ""
+    reason: str = ""
+    next_poll_s: float = 0.0
+
+
 class ServiceStatus(msgspec.Struct, frozen=True):
     """How a service stands. `since_s`: CLOCK_BOOTTIME of the last change of `stage`.
 
     `elapsed_s` whole seconds in the stage when asked; `reason` says why it waits or failed;
     `next_try_s` seconds until the next start when in backoff (from `since_s` on in
     `ServiceSettled`, from now on in `Services`); `restarts` counts starts after an end nobody asked
-    for; `last_exit` words of the last end.
+    for; `last_exit` words of the last end. `update` is filled in where it is asked for.
     """
 
     spec: ServiceSpec
@@ -80,6 +104,7 @@ class ServiceStatus(msgspec.Struct, frozen=True):
     health: Health = "unknown"
     term: int = 0
     since_s: float = 0.0
+    update: UpdateStatus | None = None
 
 
 # ── commands: control → specs, answered by Accepted, then Settled (or CallFailed) ──
@@ -230,7 +255,7 @@ class ServiceHalted(Message, frozen=True):
 
 
 class PublishService(Message, frozen=True):
-    """service → `service/<name>`: publish the `service` rumor again; gossip may have lost it."""
+    """service → `service/<name>`: tell all again; gossip or `update` may have lost it."""
 
 
 # ── what `service/<name>` and specs remind themselves of ──

@@ -48,7 +48,8 @@ class SupervisorOptions:
     start here. `trace` are globs of actors whose messages are logged from the start.
 
     Times in seconds. A service that ends is started again after `backoff_min_s` growing to
-    `backoff_max_s`, from the beginning once it was up for `backoff_cooldown_s`. Its log files are
+    `backoff_max_s`, from the beginning once it was up for `backoff_cooldown_s`. A
+    depot is asked for updates each `update_period_s`. Its log files are
     rotated at `log_size_bytes`, `log_files` old ones kept.
 
     `initial_service` is the service named on the command line of `hab sup run`; its spec is
@@ -85,6 +86,7 @@ class SupervisorOptions:
     backoff_min_s: float = 1.0
     backoff_max_s: float = 60.0
     backoff_cooldown_s: float = 60.0
+    update_period_s: float = 60.0
     initial_service: str = ""
 
     @property

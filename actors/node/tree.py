@@ -20,6 +20,7 @@ from actors.gossip.core import RingOption
 from actors.service.actor import ServicesActor
 from actors.service.options import ServiceOptions
 from actors.specs.actor import SpecsActor
+from actors.update.actor import UpdatesActor
 
 SINGLETON = RestartPolicy(exhausted="escalate")  # the node cannot do without any of them
 
@@ -33,6 +34,7 @@ class TreeOptions:
     hosts: HostOptions
     org: str = ""
     keyed: bool = False
+    update_period_s: float = 60.0
 
 
 def root_children(options: TreeOptions) -> tuple[Spawn, ...]:
@@ -42,6 +44,7 @@ def root_children(options: TreeOptions) -> tuple[Spawn, ...]:
         Spawn("census", CensusActor, (), SINGLETON),
         Spawn("events", EventsActor, (), SINGLETON),
         Spawn("depot", DepotActor, (), SINGLETON),
+        Spawn("update", UpdatesActor, (options.update_period_s,), SINGLETON),
         Spawn("service", ServicesActor, (options.service,), SINGLETON),
         Spawn("specs", SpecsActor, (options.org,), SINGLETON),
         Spawn("host", HostsActor, (options.hosts,), SINGLETON),

@@ -46,6 +46,9 @@ which a killed actor has forgotten: it would restart a service for nothing, or n
 
 2026-11-24: A restart for new files takes the same release again, as one after a failure does.
 
+2026-11-25: A service goes to another release only when it is asked to and could start in it; it
+answers, and promises nothing. Rejected: a durable order to update, which outlives its reason.
+
 2026-11-24: What cannot be rendered fails a start, and is said; a running service keeps its files.
 Rejected: Habitat's ways, to forget the service's spec, or to start it without the broken hook.
 """

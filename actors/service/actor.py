@@ -94,6 +94,7 @@ class ServicesActor(Actor):
         """Ask for the specs, and for what an unload that everything died in left behind."""
         return [
             Watch("gossip"),
+            Watch("update"),
             Ask("port/launcher", ListProcesses(), "processes"),
             Send("port/files", WatchDirectory(DIRECTORY, SUFFIX, once=True)),
             *self._query(),

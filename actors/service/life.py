@@ -88,7 +88,7 @@ class Life:
     `seen` is the view that the files in place were made from, `made` those files, `rendering` the
     one call about them that is open while the process runs. `beside` are the keys of further hooks
     that run beside the process, by hook; `due` those to run once more after that. `again`: it is
-    stopped to be started again in the same release.
+    stopped to be started again in the same release; `taking`: to be started in this one.
     """
 
     name: str
@@ -137,6 +137,7 @@ class Life:
     beside: frozenset[tuple[str, str]] = frozenset()
     due: frozenset[str] = frozenset()
     again: bool = False
+    taking: PackageInfo | None = None
     # the next try
     failed: bool = False
     delay_s: float = 0.0

@@ -49,6 +49,7 @@ from actors.messages.service import (
     StartSettled,
     WantSpec,
 )
+from actors.messages.update import TakeRelease
 from actors.service import hooks
 from actors.service.gates import CENSUS_LATE, CENSUS_UNKNOWN
 from actors.service.hook_runs import has_hook, hook_due, hook_ended
@@ -93,6 +94,7 @@ from actors.service.stopping import (
     stopped_process,
 )
 from actors.service.telling import tell
+from actors.service.updating import take
 
 FACTS_S = 2.0  # parent and launcher answer in milliseconds, unless they are being restarted
 
@@ -173,6 +175,8 @@ def _react(life: Life, message: Message, call: str, at: Moment) -> Decision:
             return (life, []) if changed is life else _heard(changed, at)
         case PersistFailed(path, reason) if life.phase == "starting" and life.pid is None:
             return not_started(life, f"{path} cannot be written: {reason}", at)
+        case TakeRelease(resolved_now):
+            return take(life, resolved_now, at)
         case HookDue(hook, pid):
             return hook_due(life, hook, pid, at)
         case _:

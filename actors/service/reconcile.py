@@ -1,4 +1,4 @@
-"""What a change of its spec does to a running service: Habitat's table, and our own fields."""
+"""What a change of its spec does to a service: Habitat's table, and our own fields."""
 
 from __future__ import annotations
 
@@ -29,3 +29,14 @@ def reconcile(running: ServiceSpec, wanted: ServiceSpec) -> Change:
     if changed & RESTARTING:
         return "restart"
     return "in place" if changed & IN_PLACE else "nothing"
+
+
+def holds(target: str, spec: ServiceSpec) -> bool:
+    """Whether a start that may choose takes the release `target`, which an update chose before.
+
+    A strategy that follows the channel holds on to it, as long as it is one that the spec names.
+    """
+    if spec.update_strategy == "none" or spec.update_condition != "track-channel":
+        return False
+    named = spec.ident.split("/")
+    return target.split("/")[: len(named)] == named

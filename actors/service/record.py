@@ -16,7 +16,8 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `init_done`: a start was or is about to be asked for, so a process may live, and `post-stop` is
     due once none does. `pid` is for people; who lives is the launcher's to say. `restarts` counts
-    starts after an end nobody asked for. `user`/`group` empty: the supervisor's own.
+    starts after an end nobody asked for. `user`/`group` empty: the supervisor's own. `target` is
+    the release its update strategy chose, for strategies that hold on to it.
     """
 
     spec: ServiceSpec
@@ -29,6 +30,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     post_run_done: bool = False
     pid: int | None = None
     restarts: int = 0
+    target: str = ""
 
 
 def record_path(service: str) -> str:

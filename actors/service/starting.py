@@ -43,7 +43,7 @@ from actors.service.life import (
     stop_signal,
     stop_timeout_s,
 )
-from actors.service.reconcile import reconcile
+from actors.service.reconcile import holds, reconcile
 from actors.service.record import Record, encode, record_path
 from actors.service.rendering import (
     PACKAGES,
@@ -99,6 +99,8 @@ def resolve(life: Life, at: Moment) -> Decision:
     question = ResolvePackage(spec.ident, True, spec.config_from, spec.channel, spec.bldr_url)
     if record and record.package and reconcile(record.spec, spec) != "restart":
         question = ResolvePackage(record.package.ident, config_from=spec.config_from)
+    elif record and holds(record.target, spec):
+        question = msgspec.structs.replace(question, ident=record.target)
     return ask(life, "depot", question, "package", at)
 
 
@@ -135,10 +137,11 @@ def unresolved(life: Life, answer: CallFailed, at: Moment) -> Decision:
     """Somebody asked said no, or was not there."""
     if answer.kind != "Refused":
         return life, [After(ASK_AGAIN_S, AnswerOverdue(life.call), name="answer")]
-    record = life.record
-    if life.phase == "resolving" and record and record.package:
+    record, spec = life.record, spec_of(life)
+    if life.phase == "resolving" and record and (record.package or holds(record.target, spec)):
         # The release that ran is no longer here: any that the spec names will do.
-        return resolve(replace(life, record=msgspec.structs.replace(record, package=None)), at)
+        rest = msgspec.structs.replace(record, package=None, target="")
+        return resolve(replace(life, record=rest), at)
     return fail(life, answer.text, at, failed=True)
 
 
@@ -185,6 +188,7 @@ def prepared(life: Life, answer: ServicePrepared, at: Moment) -> Decision:
         user=life.user,
         group=life.group,
         restarts=life.record.restarts if life.record else 0,
+        target=life.record.target if life.record else "",
     )
     life = replace(life, record=record, call="")
     if INIT not in record.hooks:

@@ -97,11 +97,11 @@ def stopped(life: Life) -> Decision:
     life, effects = forget(life)
     if record is None:
         return life, effects
-    package = record.package if life.again else None
+    package = life.taking or (record.package if life.again else None)
     rest = msgspec.structs.replace(
         record, init_done=False, post_run_done=False, pid=None, package=package
     )
-    life = replace(life, record=rest, again=False)
+    life = replace(life, record=rest, again=False, taking=None)
     return life, effects if desire(life) == "gone" else [*effects, persist(life)]
 
 
@@ -142,8 +142,10 @@ def end_beside(life: Life) -> Decision:
 def finish(life: Life) -> Decision:
     """Nothing is left of it: say so, and forget it."""
     life = replace(life, phase="gone", spec=spec_of(life), record=None)
+    followed = spec_of(life).update_strategy != "none"
     return life, [
         Send("service", ServiceGone(life.name)),
         Send("specs", ServiceGone(life.name)),
+        *([Send("update", ServiceGone(life.name))] if followed else []),
         Persist(record_path(life.name), None),
     ]

@@ -43,6 +43,8 @@ def tell(before: Life, after: Life, at: Moment, *, again: bool = False) -> Decis
     status = status_of(after)
     if status is not None and (again or status != status_of(before)):
         effects.append(Send("specs", ServiceSettled(status)))
+        if any(spec_of(life).update_strategy != "none" for life in (before, after)):
+            effects.append(Send("update", ServiceSettled(status)))
     after, rumors = _rumors(before, after, at, again=again)
     effects += rumors
     if after.halted_s is not None and after.phase in ("down", "gone") and before != after:

@@ -24,6 +24,7 @@ from actors.messages.depot import (
 )
 from actors.messages.envelope import Envelope
 from actors.messages.runtime import CallFailed
+from actors.messages.update import FindRelease, ReleaseFound, WatchDepots
 from actors.runtime.world import World
 from actors.simulation.disk import Disk
 from actors.simulation.scheduler import Life, Scheduler
@@ -112,7 +113,9 @@ class PackagesPort:
                 return TemplatesRead(service, CONFIG, hooks, DEFAULTS)
             case PrepareService():
                 return self._directories.prepare(message)
-            case WritePidFile():
+            case FindRelease(ident):
+                return ReleaseFound(package(ident).ident, "file:///hab/depot")
+            case WritePidFile() | WatchDepots():
                 return None
             case _:
                 return CallFailed("Refused", f"{PORT} does not understand {message!r}")

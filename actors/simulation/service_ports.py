@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from actors.depot.ident import newest, parse_ident
+from actors.depot.offer import wanted_release
 from actors.errors import UsageError
 from actors.messages.base import Message
 from actors.messages.depot import (
@@ -29,6 +30,7 @@ from actors.messages.envelope import Envelope
 from actors.messages.files import DirectoryListed, FileContent, FileWritten, WatchDirectory
 from actors.messages.groups import OpenSealed, SealedOpened
 from actors.messages.runtime import CallFailed
+from actors.messages.update import FindRelease, ReleaseFound, WatchDepots
 from actors.runtime.world import World
 from actors.simulation.disk import Disk
 from actors.simulation.packages_port import put_in_place
@@ -92,6 +94,13 @@ class Shelf:
     user: dict[str, bytes] = field(default_factory=dict)  # by service
     keys: set[str] = field(default_factory=set)  # names of those that open what is encrypted
     written: dict[str, dict[str, bytes]] = field(default_factory=dict)  # service → path → content
+    # What a depot has: packages by ident, the newest of each channel, why it is not to be had.
+    offered: dict[str, PackageInfo] = field(default_factory=dict)
+    heads: dict[str, str] = field(default_factory=dict)  # channel → ident
+    down: str = ""
+    broken: dict[str, str] = field(default_factory=dict)  # ident → why it cannot be installed
+    followed: tuple[str, ...] = ()  # URLs that are watched
+    polls: int = 0
 
     def add(
         self,
@@ -115,6 +124,26 @@ class Shelf:
             self.defaults.get(source, b""),
             self.user.get(service),
         )
+
+    def offer(self, package: PackageInfo, channel: str = "stable") -> None:
+        """Put a package into the depot, as the newest of a channel."""
+        self.offered[package.ident] = package
+        self.heads[channel] = package.ident
+
+    def release(self, question: FindRelease) -> Message:
+        """Which release should run."""
+        self.polls += 1
+        if self.down:
+            return CallFailed("Refused", self.down, "depot-unavailable")
+        head = self.heads.get(question.channel)
+        wanted = parse_ident(question.ident)
+        best = wanted_release(
+            question.condition,
+            parse_ident(question.running) if question.running else None,
+            parse_ident(head) if head and parse_ident(head).satisfies(wanted) else None,
+            newest(wanted, (parse_ident(name) for name in sorted(self.packages))),
+        )
+        return ReleaseFound(str(best) if best else "", "file:///hab/depot")
 
     def opened(self, data: bytes) -> bytes | str:
         """What is encrypted, as `<key>:<content>`; opened where the key is there."""
@@ -150,6 +179,13 @@ class PackagesPort:
 
     def _decide(self, message: Message) -> Message | None:
         match message:
+            case FindRelease():
+                return self._shelf.release(message)
+            case WatchDepots(urls):
+                self._shelf.followed = urls
+                return None
+            case ResolvePackage(ident, install=True) if ident in self._shelf.offered:
+                return self._install(ident)
             case ResolvePackage(ident):
                 return self._resolve(ident)
             case InstallPackage(source):
@@ -168,6 +204,14 @@ class PackagesPort:
                 return None
             case _:
                 raise AssertionError(f"port/packages does not understand {message!r}")
+
+    def _install(self, ident: str) -> Message:
+        shelf = self._shelf
+        if ident in shelf.broken:
+            return CallFailed("Refused", shelf.broken[ident], "bad-package")
+        if ident not in shelf.packages:
+            shelf.add(shelf.offered[ident])
+        return self._resolve(ident)
 
     def _resolve(self, ident: str) -> Message:
         try:

@@ -34,7 +34,9 @@ from actors.messages.service import (
     SpecUpdated,
     StopService,
     UnloadService,
+    UpdateStatus,
 )
+from actors.messages.update import UpdateTold
 from actors.runtime.actor import Actor, Context
 from actors.specs.directory import Known, read, written
 from actors.specs.rules import (
@@ -85,6 +87,7 @@ class SpecsActor(Actor):
         self._token = 1
         self._held: list[Envelope] = []  # what came before the directory was read
         self._told: dict[str, ServiceStatus] = {}
+        self._updates: dict[str, UpdateStatus] = {}
         self._waiters = Waiters()
         self._questions = Questions()
         self._pending: dict[str, Pending] = {}  # call → command
@@ -115,7 +118,10 @@ class SpecsActor(Actor):
                 return self._settled(status)
             case ServiceGone(service):
                 self._told.pop(service, None)
+                self._updates.pop(service, None)
                 return self._settle(service) if service not in self._known.specs else []
+            case UpdateTold(service, update):
+                return self._update(service, update)
             case Progress() | PackageResolved() | CallFailed():
                 return self._answered(message)
             case PersistFailed(path, reason):
@@ -324,7 +330,14 @@ class SpecsActor(Actor):
             return []
         services, ticket = held
         now = self.context.now()
-        return [Reply(answer(services, self._known.specs, self._told, now), ticket)]
+        specs = self._known.specs
+        return [Reply(answer(services, specs, self._told, self._updates, now), ticket)]
+
+    def _update(self, service: str, update: UpdateStatus | None) -> list[Effect]:
+        self._updates.pop(service, None)
+        if update is not None and service in self._known.specs:
+            self._updates[service] = update
+        return []
 
     def _ticket(self) -> Ticket:
         return self.envelope.ticket or Ticket(self.envelope.sender, "")

@@ -8,7 +8,7 @@ import msgspec
 
 from actors.effects import Effect, Reply
 from actors.messages.envelope import Ticket
-from actors.messages.service import Services, ServiceSpec, ServiceStatus, Settled
+from actors.messages.service import Services, ServiceSpec, ServiceStatus, Settled, UpdateStatus
 from actors.specs.rules import Specs, outcome
 
 UNHEARD = "its actor has not been heard yet"
@@ -74,21 +74,32 @@ def answer(
     services: Iterable[str],
     specs: Specs,
     told: Mapping[str, ServiceStatus],
+    updates: Mapping[str, UpdateStatus],
     now: float,
 ) -> Services:
     """The status of `services`, sorted, times counted from `now` (boottime, seconds)."""
     return Services(
-        tuple(_status(specs[s], told.get(s), now) for s in sorted(services) if s in specs)
+        tuple(
+            _status(specs[s], told.get(s), updates.get(s), now)
+            for s in sorted(services)
+            if s in specs
+        )
     )
 
 
-def _status(spec: ServiceSpec, told: ServiceStatus | None, now: float) -> ServiceStatus:
+def _status(
+    spec: ServiceSpec, told: ServiceStatus | None, update: UpdateStatus | None, now: float
+) -> ServiceStatus:
+    if update is not None and update.next_poll_s:
+        left_s = round(max(0.0, update.next_poll_s - now), 3)
+        update = msgspec.structs.replace(update, next_poll_s=left_s)
     if told is None:
-        return ServiceStatus(spec, "", "initializing", UNHEARD)
+        return ServiceStatus(spec, "", "initializing", UNHEARD, update=update)
     passed = max(0.0, now - told.since_s)
     return msgspec.structs.replace(
         told,
         spec=spec,
         elapsed_s=int(passed),
         next_try_s=round(max(0.0, told.next_try_s - passed), 3),
+        update=update,
     )

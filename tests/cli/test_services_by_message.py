@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
+import msgspec
 import pytest
 from click.testing import Result
 
@@ -24,6 +25,7 @@ from actors.messages.service import (
     StopService,
     UnloadService,
     UpdateService,
+    UpdateStatus,
 )
 
 Hab = Callable[..., Result]
@@ -239,9 +241,29 @@ def test_status_begins_with_habitat_s_seven_columns_each_cell_one_word(
 def test_wide_status_adds_columns_behind_the_seven(hab: Hab, gateway: Start) -> None:
     with gateway(lambda _: [Services((WEB,))]):
         header, web = hab("svc", "status", "--wide").stdout.splitlines()
-    further = ["restarts", "health", "strategy", "next-try", "last-exit", "reason"]
-    assert header.split()[7:] == further
-    assert web.split()[7:] == ["3", "unknown", "none", "4s", "exit-1", "exit", "1"]
+    further = ["restarts", "health", "strategy", "update", "offered", "next-try", "last-exit"]
+    assert header.split()[7:] == [*further, "reason"]
+    shown = ["3", "unknown", "none", "<none>", "<none>", "4s", "exit-1", "exit", "1"]
+    assert web.split()[7:] == shown
+
+
+def test_status_says_what_is_offered_and_why_it_is_not_taken(hab: Hab, gateway: Start) -> None:
+    two = "acme/redis/2.0/20260101000000"
+    held = UpdateStatus("held", two, "acme/lib is nowhere", 42.0)
+    with gateway(lambda _: [Services((msgspec.structs.replace(REDIS, update=held),))]):
+        shown = hab("svc", "status")
+        as_json = json.loads(hab("svc", "status", "--json").stdout)
+    assert f"{two} is not taken: acme/lib is nowhere; asked again in 42 s" in shown.stderr
+    (redis,) = as_json["services"]
+    assert redis["update"] == {
+        "state": "held",
+        "offered": two,
+        "reason": "acme/lib is nowhere",
+        "next_poll_s": 42.0,
+    }
+    current = msgspec.structs.replace(REDIS, update=UpdateStatus("current", two))
+    with gateway(lambda _: [Services((current,))]):
+        assert hab("svc", "status").stderr == ""
 
 
 def test_status_as_json_has_a_schema(hab: Hab, gateway: Start) -> None:

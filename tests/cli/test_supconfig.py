@@ -150,6 +150,7 @@ def _full(option: RunOption) -> object:
             "service_min_backoff_period": "2s",
             "service_max_backoff_period": "1m",
             "service_restart_cooldown_period": "1h",
+            "service_update_period": "2m",
             "log_size": "1M",
             "log_files": "3",
             **dict.fromkeys(("key", "certs", "ca_certs"), __file__),
@@ -195,6 +196,20 @@ def test_a_named_supervisor_s_generated_configuration_keeps_its_own_socket(
     printed = hab("sup", "run", "--generate-config", "--override-name", "web")
     expected = str(layout.root / "sup" / "web" / "ctl.sock")
     assert tomllib.loads(printed.stdout)["listen_ctl"] == expected
+
+
+def test_the_time_between_polls_is_in_milliseconds_in_habitat_s_variable_and_at_least_a_second(
+    tmp_path: Path,
+) -> None:
+    resolved = resolve({}, {"HAB_UPDATE_STRATEGY_PERIOD_MS": "90000"}, [])
+    assert resolved.number("service_update_period") == 90.0
+    assert resolve({}, {}, []).number("service_update_period") == 60.0
+    with pytest.raises(UsageError, match=r"HAB_UPDATE_STRATEGY_PERIOD_MS.*at least 1s"):
+        resolve({}, {"HAB_UPDATE_STRATEGY_PERIOD_MS": "10"}, [])
+    path = tmp_path / "sup.toml"
+    path.write_text('service_update_period = "often"\n')
+    with pytest.raises(UsageError, match="no duration"):
+        resolve({}, {}, [path])
 
 
 def test_supervisor_options_survive_their_journey_as_json() -> None:

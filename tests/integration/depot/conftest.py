@@ -15,6 +15,9 @@ from actors.adapters.depot_server import ServeLimits
 sys.path.insert(0, str(Path(__file__).parent))
 from depot_rig import Here
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "supervisor"))
+from supervisor_rig import Machine
+
 
 @pytest.fixture
 def depot(tmp_path: Path) -> FolderDepot:
@@ -46,3 +49,13 @@ def client(server: Here) -> Iterator[httpx.Client]:
     """Asks the server, as anybody does."""
     with httpx.Client(base_url=f"{server.url}/v1", trust_env=False, timeout=30) as client:
         yield client
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    """A machine whose supervisor asks depots without a proxy."""
+    machine = Machine(tmp_path / "hab")
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"):
+        machine.environment.pop(name, None)
+    yield machine
+    machine.end()

@@ -38,12 +38,16 @@ LIB = f"acme/lib/2.0/{REVISION}"
 
 @dataclass(frozen=True)
 class Package:
-    """A package to be made into an archive; `tdeps` are all it needs, `padding` random-like."""
+    """A package to be made into an archive; `tdeps` are all it needs, `padding` random-like.
+
+    `install` is an install hook.
+    """
 
     ident: str = WEB
     tdeps: tuple[str, ...] = ()
     target: str = TARGET
     padding: int = 0
+    install: str = ""
 
     def hart(self, key: SigningKey = KEY, signer: str = SIGNER) -> bytes:
         payload = self._payload()
@@ -71,6 +75,8 @@ class Package:
         }
         if self.tdeps:
             files["DEPS"] = files["TDEPS"] = "\n".join(self.tdeps).encode()
+        if self.install:
+            files["hooks/install"] = f"#!/bin/sh\n{self.install}\n".encode()
         if self.padding:
             blocks = (hashlib.blake2b(str(n).encode()).digest() for n in range(self.padding // 64))
             files["bulk"] = b"".join(blocks)
@@ -81,7 +87,7 @@ class Package:
             tar.addfile(home)
             for name, data in files.items():
                 info = tarfile.TarInfo(f"hab/pkgs/{self.ident}/{name}")
-                info.size, info.mode = len(data), 0o755 if name == "hooks/run" else 0o644
+                info.size, info.mode = len(data), 0o755 if name.startswith("hooks/") else 0o644
                 tar.addfile(info, io.BytesIO(data))
         return lzma.compress(out.getvalue(), preset=0)
 

@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,15 +16,6 @@ from actors.adapters.depot_folder import FolderDepot
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "supervisor"))
 from supervisor_rig import HAB, Machine, eventually
-
-
-@pytest.fixture
-def machine(tmp_path: Path) -> Iterator[Machine]:
-    machine = Machine(tmp_path / "hab")
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"):
-        machine.environment.pop(name, None)
-    yield machine
-    machine.end()
 
 
 def hab(machine: Machine, *words: str, within_s: float = 90.0) -> subprocess.CompletedProcess[str]:

@@ -29,8 +29,10 @@ from actors.simulation.processes import Behaviour, Process
 from actors.simulation.ring import Ring
 from actors.simulation.service_ports import FilesPort, PackagesPort, Shelf
 from actors.specs.actor import SpecsActor
+from actors.update.actor import UpdatesActor
 
 OPTIONS = ServiceOptions(root="/hab", svc_dir="/hab/svc", environment={"PATH": "/bin"})
+PERIOD_S = 60.0  # between two polls of a depot
 POLICY = RestartPolicy(intensity=1000)  # these tests kill more than an operator would
 
 
@@ -98,6 +100,7 @@ class Rig:
         children = (
             *ears,
             Spawn("depot", DepotActor, (), POLICY),
+            Spawn("update", UpdatesActor, (PERIOD_S,), POLICY),
             Spawn("service", ServicesActor, (OPTIONS,), POLICY),
             Spawn("specs", SpecsActor, (self.org,), POLICY),
         )
