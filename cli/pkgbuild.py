@@ -31,9 +31,10 @@ def build(plan_context: str, *, src: str | None, cache_key_path: str | None, as_
     """Build the plan.sh of PLAN_CONTEXT (or of its habitat/) into a signed package.
 
     The plan is run in place by bash, without a studio: what it needs beside its pkg_deps and
-    pkg_build_deps it takes from this machine. Those that are not installed are pulled from the
-    depot (HAB_BLDR_URL, HAB_BLDR_CHANNEL). The package lies in ./results afterwards, with
-    last_build.env beside it, and in the artifact cache.
+    pkg_build_deps it takes from this machine, and as root it may change this machine: build what
+    others wrote as another user. Dependencies that are not installed are pulled from the depot
+    (HAB_BLDR_URL, HAB_BLDR_CHANNEL). A pkg_scaffolding is one, too. The package lies in ./results
+    afterwards, with last_build.env beside it, and in the artifact cache.
 
     \b
     HAB_ORIGIN                 whose key signs it, instead of the plan's pkg_origin

@@ -8,40 +8,25 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Self
+from typing import Self
 
 from actors.adapters import sources
+from actors.adapters.build_dependencies import HOST_PATH, Dependencies
 from actors.adapters.build_lock import building
 from actors.adapters.build_tree import EXCLUDED, copy_hooks, copy_templates, strip_symbols
-from actors.adapters.depot_client import depot_settings, open_depot
-from actors.adapters.depot_fetch import Fetcher
 from actors.adapters.key_ring import KeyRing
 from actors.adapters.package_store import PackageStore, Say, hooks_in
 from actors.adapters.packing import file_sums, pack
 from actors.adapters.signing import sha256_and_blake2b, sign_file
 from actors.adapters.staging import staged
 from actors.adapters.trees import make_directories, remove_tree
-from actors.adapters.unpacking import read_metafile, tdeps_of
+from actors.adapters.unpacking import read_metafile
 from actors.depot import plan as plans
-from actors.depot.channels import STABLE
-from actors.depot.ident import PackageIdent, parse_ident
+from actors.depot.ident import PackageIdent
 from actors.depot.keyfile import KeyFile, KeyKind
-from actors.depot.metadata import METAFILES, package_info, search_path
-from actors.depot.plan import STORE, Plan, Resolved
+from actors.depot.metadata import METAFILES, package_info
+from actors.depot.plan import Plan, Resolved
 from actors.errors import Refused, UsageError
-from actors.messages.service import Progress
-
-HOST_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-AGGREGATES: Final = {  # joined where two packages set them; of any other variable the last counts
-    "CLASSPATH": ";",
-    **dict.fromkeys(
-        (
-            *("BUNDLE_PATH", "BUNDLE_WITHOUT", "GEM_PATH", "GOPATH", "NODE_PATH", "PYTHONPATH"),
-            *("RUBYLIB", "RUBYPATH"),
-        ),
-        ":",
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +74,7 @@ class BuildSteps:
         self._keys = keys
         self._work = work
         self._say = say
+        self._dependencies = Dependencies(store, request.environ, say)
         self._stack = contextlib.ExitStack()
         self._resolved = Resolved()
         self._place: Path | None = None
@@ -112,8 +98,14 @@ class BuildSteps:
                 plans.check_version(version)
                 plan = self._read()
                 self._claim(plan.ident(self._request.release), version)
+            case "scaffolding", [ident]:
+                self._write_answer(self._dependencies.scaffolding(ident))
             case "resolve", []:
-                self._resolve(self._read())
+                plan = self._read()
+                home = self._store.path(plan.ident(self._request.release))
+                host = f"{HOST_PATH}:{self._work / 'bin'}"
+                self._resolved, told = self._dependencies.resolve(plan, home, host)
+                self._write_answer(told)
             case "download", [url, into, shasum]:
                 sources.fetch(url, Path(into), shasum, self._request.context, self._say)
             case "verify", [path, shasum]:
@@ -167,117 +159,11 @@ class BuildSteps:
         self._place = place
         self._say(f"Building {ident}")
 
-    def _resolve(self, plan: Plan) -> None:
-        direct = [self._dependency(dep) for dep in plan.lists.get("pkg_deps", ())]
-        build = [self._dependency(dep) for dep in plan.lists.get("pkg_build_deps", ())]
-        below = {d: self._tdeps(d) for d in (*direct, *build)}
-        self._resolved = Resolved(
-            tuple(dict.fromkeys(direct)),
-            plans.transitive(direct, below),
-            tuple(dict.fromkeys(build)),
-            plans.transitive(build, below),
-        )
-        found = self._resolved
-        every = plans.transitive([*found.build_tdeps, *found.tdeps], {})
-        paths = {d: str(self._store.path(d)) for d in every}
-        lists = {
-            "pkg_deps_resolved": found.deps,
-            "pkg_tdeps_resolved": found.tdeps,
-            "pkg_build_deps_resolved": found.build_deps,
-            "pkg_build_tdeps_resolved": found.build_tdeps,
-            "pkg_all_deps_resolved": tuple(dict.fromkeys((*found.build_deps, *found.deps))),
-            "pkg_all_tdeps_resolved": every,
-        }
-        home = self._store.path(plan.ident(self._request.release))
-        own = [str(home / part) for part in plan.lists.get("pkg_bin_dirs", ())]
-        bins = [entry for dep in every for entry in self._entries(dep, "PATH")]
-        runtime = self._inherited(found.deps)
-        host = f"{HOST_PATH}:{self._work / 'bin'}"
-        text = [
-            *(f"{n}=({' '.join(shlex.quote(paths[d]) for d in v)})\n" for n, v in lists.items()),
-            f"export PATH={shlex.quote(':'.join((*own, *bins, host)))}\n",
-            *(
-                f"__runtime_environment[{shlex.quote(n)}]={shlex.quote(v)}\n"
-                for n, v in runtime.items()
-            ),
-            *(
-                f"export {n}={shlex.quote(v)}\n"
-                for n, v in {**self._inherited(found.build_deps), **self._flags(every)}.items()
-            ),
-        ]
-        (self._work / "answer").write_text("".join(text))
-
-    def _dependency(self, text: str) -> PackageIdent:
-        wanted = parse_ident(text)
-        found = self._store.find(text) or self._pulled(wanted)
-        self._say(f"Resolved {text} to {found}")
-        return found
-
-    def _pulled(self, wanted: PackageIdent) -> PackageIdent:
-        """A dependency that is not installed: from the depot, else from the artifact cache."""
-        environ, store = self._request.environ, self._store
-
-        def tell(progress: Progress) -> None:
-            self._say(progress.text)
-
-        depot = open_depot(depot_settings(store.root, environ), store.target, tell)
-        channel = environ.get("HAB_BLDR_CHANNEL") or STABLE
-        try:
-            return Fetcher(store, depot, tell).install(str(wanted), channel, fall_back=True).ident
-        except Refused as error:
-            raise Refused(f"the plan needs {wanted}: {error}", "missing-deps") from error
-
-    def _tdeps(self, ident: PackageIdent) -> tuple[PackageIdent, ...]:
-        return tuple(parse_ident(line) for line in tdeps_of(self._store.path(ident)))
-
-    def _entries(self, dep: PackageIdent, metafile: str) -> list[str]:
-        """The entries of a dependency's path-like metafile that lie within it, as they are here."""
-        place = self._store.path(dep)
-        text = (read_metafile(place / metafile) or b"").decode(errors="replace").strip()
-        here = (
-            entry.replace(f"{STORE}/", f"{self._store.packages}/") for entry in search_path(text)
-        )
-        return [entry for entry in here if entry.startswith(f"{place}/")]
-
-    def _inherited(self, deps: tuple[PackageIdent, ...]) -> dict[str, str]:
-        """The environment that packages bring to those who depend on them."""
-        found: dict[str, str] = {}
-        for dep in deps:
-            text = (read_metafile(self._store.path(dep) / "RUNTIME_ENVIRONMENT") or b"").decode(
-                errors="replace"
-            )
-            for line in text.splitlines():
-                name, equals, value = line.partition("=")
-                if not equals or name == "PATH" or not name.isidentifier():
-                    continue
-                value = value.replace(f"{STORE}/", f"{self._store.packages}/")
-                between = AGGREGATES.get(name)
-                if between and found.get(name) not in (None, value):
-                    value = f"{value}{between}{found[name]}"
-                found[name] = value
-        return found
-
-    def _flags(self, deps: tuple[PackageIdent, ...]) -> dict[str, str]:
-        """Compiler and linker flags of the dependencies."""
-        flags: dict[str, str] = {}
-        for name, between in (
-            *((flag, " ") for flag in ("CFLAGS", "CPPFLAGS", "CXXFLAGS", "LDFLAGS")),
-            ("LD_RUN_PATH", ":"),
-            ("PKG_CONFIG_PATH", ":"),
-        ):
-            parts = [
-                (read_metafile(self._store.path(dep) / name) or b"")
-                .decode(errors="replace")
-                .strip()
-                for dep in deps
-            ]
-            text = between.join(part for part in parts if part)
-            if text:
-                flags[name] = text.replace(f"{STORE}/", f"{self._store.packages}/")
-        return flags
-
     def _answer(self, **values: str) -> None:
         text = "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
+        self._write_answer(text)
+
+    def _write_answer(self, text: str) -> None:
         (self._work / "answer").write_text(text)
 
     # ── after the phases ──
@@ -315,12 +201,14 @@ class BuildSteps:
         assert self._key is not None
         place.chmod(0o755)
         plan = plans.canonical(plan, str(self._store.packages))
+        home = self._store.path(ident)
+        own = [str(home / part) for part in plan.lists.get("pkg_bin_dirs", ())]
         files = plans.metafiles(
             plan,
             ident,
             self._store.target,
             self._resolved,
-            run_path=self._run_path(plan, ident),
+            run_path=self._dependencies.run_path(own, self._resolved),
             service="run" in hooks_in(place),
             default_toml=read_metafile(place / "default.toml"),
         )
@@ -337,11 +225,3 @@ class BuildSteps:
         )
         (place / "MANIFEST").write_bytes(text)
         (place / "MANIFEST").chmod(0o644)
-
-    def _run_path(self, plan: Plan, ident: PackageIdent) -> tuple[str, ...]:
-        home = self._store.path(ident)
-        own = [str(home / part) for part in plan.lists.get("pkg_bin_dirs", ())]
-        found = self._resolved
-        theirs = [e for d in (*found.deps, *found.tdeps) for e in self._entries(d, "PATH")]
-        here, there = f"{self._store.packages}/", f"{STORE}/"
-        return tuple(dict.fromkeys(entry.replace(here, there) for entry in (*own, *theirs)))

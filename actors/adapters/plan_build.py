@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from actors.adapters.build_steps import HOST_PATH, BuildRequest, BuildSteps, Packed
+from actors.adapters.build_dependencies import HOST_PATH
+from actors.adapters.build_steps import BuildRequest, BuildSteps, Packed
 from actors.adapters.key_ring import KeyRing
 from actors.adapters.package_store import PackageStore, Say
 from actors.adapters.trees import make_directories, remove_tree

@@ -102,12 +102,12 @@ __begin() { # PHASE: from here on, what fails fails in it
 
 # ── packages a plan depends on ──
 
-pkg_path_for() { # ORIGIN/NAME[/…] of a dependency → its directory
+pkg_path_for() { # [ORIGIN/]NAME[/…] of a dependency → its directory
   local wanted=$1 dep ident
   for dep in "${pkg_deps_resolved[@]}" "${pkg_build_deps_resolved[@]}" \
     "${pkg_all_tdeps_resolved[@]}"; do
     ident=${dep#"$HAB_PKG_PATH/"}
-    if [[ "$ident/" == "$wanted"/* ]]; then
+    if [[ "/$ident/" == *"/$wanted/"* ]]; then # a name without its origin is enough
       printf '%s\n' "$dep"
       return 0
     fi
@@ -134,6 +134,8 @@ fix_interpreter() { # FILES IDENT NAME: let their first line name the package's 
   local path name=$3 file
   path=$(pkg_path_for "$2")/$name
   for file in $1; do # a glob is given as one word
+    if [[ ! -f "$file" ]]; then continue; fi # a glob that fits nothing, or a directory
+    file=$(readlink -f "$file")              # sed would put a file in the link's place
     build_line "Changing the interpreter of $file to $path"
     sed -e "1s|^#!.*[/ ]${name##*/}\( .*\)\{0,1\}\$|#!$path\1|" -i "$file"
   done
@@ -315,9 +317,6 @@ __ended() { # CODE
 
 __in_source() { # PHASE, in the directory of the sources
   __begin "$1"
-  if [[ ! -d "$SRC_PATH" ]]; then
-    exit_with "there is no $SRC_PATH: the source unpacks to another directory; set pkg_dirname"
-  fi
   pushd "$SRC_PATH" >/dev/null
   "$1"
   popd >/dev/null
@@ -349,9 +348,6 @@ fi
 __own_dirname=${pkg_dirname+set} __own_prefix=${pkg_prefix+set}
 if [[ -n "$__own_prefix" ]]; then exit_with "pkg_prefix is not the plan's to set"; fi
 if [[ "${pkg_type:-}" == composite ]]; then exit_with "composite plans are no more"; fi
-if [[ -n "${pkg_scaffolding:-}" ]]; then
-  exit_with "pkg_scaffolding=$pkg_scaffolding: scaffolding is not supported; write the phases out"
-fi
 pkg_svc_run=${pkg_svc_run//@__pkg_name__@/${pkg_name:-}}
 __dump >"$__work/plan"
 __ask plan # names and versions are checked, the release is given, nobody else builds it
@@ -362,6 +358,16 @@ __svc_paths "$pkg_name"
 mkdir -p "$HAB_CACHE_SRC_PATH"
 
 __here do_begin
+if [[ -n "${pkg_scaffolding:-}" ]]; then # brings phases, and dependencies, as if the plan had them
+  __begin "loading the scaffolding"
+  __ask scaffolding "$pkg_scaffolding"
+  # shellcheck source=/dev/null
+  source "$__work/answer"
+  pkg_build_deps=("${__scaffolding_deps[@]}" "${pkg_build_deps[@]}")
+  # shellcheck source=/dev/null
+  source "$__scaffolding/lib/scaffolding.sh"
+  if [[ "$(type -t scaffolding_load)" == function ]]; then scaffolding_load; fi
+fi
 __begin "resolving dependencies"
 __dump >"$__work/plan"
 __ask resolve
@@ -376,6 +382,10 @@ __here do_download
 __here do_verify
 __here do_clean
 __here do_unpack
+if [[ ! -d "$SRC_PATH" ]]; then # a plan may leave its source packed, or unpack it elsewhere
+  warn "the source did not unpack to $SRC_PATH, which is empty now; pkg_dirname names another"
+  mkdir -p "$SRC_PATH"
+fi
 __in_source do_prepare
 __in_source do_build
 if [[ -n "${DO_CHECK:-}" && "$(type -t do_check)" == function ]]; then __in_source do_check; fi

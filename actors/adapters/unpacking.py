@@ -144,7 +144,12 @@ def read_metafile(path: Path) -> bytes | None:
 
 def tdeps_of(directory: Path) -> tuple[str, ...]:
     """The lines of a package's TDEPS."""
-    text = (read_metafile(directory / "TDEPS") or b"").decode(errors="replace")
+    return lines_of(directory, "TDEPS")
+
+
+def lines_of(directory: Path, metafile: str) -> tuple[str, ...]:
+    """The lines of a package's metafile, none where it has no such file."""
+    text = (read_metafile(directory / metafile) or b"").decode(errors="replace")
     return tuple(line.strip() for line in text.splitlines() if line.strip())
 
 

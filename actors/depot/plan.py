@@ -96,7 +96,9 @@ def check_plan(plan: Plan, default_toml: bytes | None) -> None:
         raise UsageError(f"pkg_shutdown_timeout_sec={timeout}: not a number of seconds")
     for name in ("pkg_binds", "pkg_binds_optional", "pkg_exports"):
         for key, value in plan.maps.get(name, {}).items():
-            if not _BIND.fullmatch(key) or "\n" in value or not value.strip():
+            # A bind may ask for nothing but the group; an export stands for something.
+            nothing = name == "pkg_exports" and not value.strip()
+            if not _BIND.fullmatch(key) or "\n" in value or nothing:
                 raise UsageError(f"{name}[{key}]={value!r}: a name and what it stands for, please")
     exposed_ports(plan, default_toml)
 

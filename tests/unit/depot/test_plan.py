@@ -76,7 +76,7 @@ def test_what_bash_wrote_is_read_whatever_is_in_it() -> None:
         (plan(pkg_shutdown_signal="BOOM"), "BOOM"),
         (plan(pkg_shutdown_timeout_sec="soon"), "seconds"),
         (plan(maps={"pkg_binds": {"a b": "port"}}), "pkg_binds"),
-        (plan(maps={"pkg_binds": {"db": ""}}), "pkg_binds"),
+        (plan(maps={"pkg_exports": {"port": ""}}), "pkg_exports"),
         (plan({"pkg_exposes": ("port",)}), "not in pkg_exports"),
         (plan({"pkg_exposes": ("p",)}, {"pkg_exports": {"p": "server.none"}}), "absent"),
         (plan({"pkg_exposes": ("p",)}, {"pkg_exports": {"p": "server.name"}}), "not a port"),
