@@ -1,12 +1,26 @@
 """Leader election: who leads a service group, for how long, and who has a say in it.
 
 Reading order: `electorate` (records, majorities), `ballot` (what is never forgotten), `timing`,
-`state`, `voting`, `candidacy`, `leading`, `changes`, `founding`, `seats`, `oaths`, `roles` (what
-the service is told), `waiting` (why it waits); `rules` ties them together, and has the argument.
-The property tests run them in a small world of clocks, disks and links that misbehave, and show for
-each rule that without it two members lead.
+`state`, `voting`, `candidacy`, `leading`, `changes`, `founding`, `seats`, `oaths`, `ring` (what
+the ring says), `roles` (what the service is told), `waiting` (why it waits); `rules` ties them
+together, and has the argument. The property tests run them in a small world of clocks, disks and
+links that misbehave, and show for each rule that without it two members lead.
 
-No actor runs these rules yet: a service with topology leader waits, and says so.
+`part` is a member's whole part in one election: rules, files, operators, the ring. The actors are
+`election/<service group>/<kind>`, a part each; `election` above them, which starts them, folds what
+the ring says (`groups`) and passes on; and `election/rounds`, which carries the rounds of all.
+
+2026-11-25: An election runs wherever its ballot lies, whether its service is loaded or not: a
+stopped one keeps its seat and votes, and a supervisor that restarts keeps its promises before
+anybody has said what is loaded. So all ballots lie in one directory, and `election` lists it.
+
+2026-11-25: A record's rumor has the record's stamp for a number, so the ring itself keeps the
+newest, whoever publishes it and in which order. Rejected: a rumor of each voter's own, of which all
+but one are old, and which are forgotten with their owners.
+
+2026-11-25: `election` alone subscribes to gossip, and tells each election what concerns its group,
+when that changes. Rejected: a subscription each, which makes every change of any group a message to
+all of them.
 
 2026-11-24: Everything a voter must not forget is one ballot, the record and proposals included, in
 two files that are both written before anything is told. Rejected: a file for the record apart (a

@@ -28,7 +28,7 @@ class Ballot(msgspec.Struct, frozen=True, omit_defaults=True):
     `voted_for` and `won` belong to `term`; `released`: the greatest term given up as its leader.
     `bound`: the proposal accepted, until its founding is decided or dropped. `open`: one's own
     proposal. `left`: the last records of electorates that were dissolved, never to be joined again.
-    `number` orders writes.
+    `leaving`: its seat is to be given up. `number` orders writes.
     """
 
     voter: str
@@ -41,6 +41,7 @@ class Ballot(msgspec.Struct, frozen=True, omit_defaults=True):
     bound: ProposeElectorate | None = None
     open: ProposeElectorate | None = None
     left: tuple[Electorate, ...] = ()
+    leaving: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +57,8 @@ _decode: Final = msgspec.msgpack.Decoder(Ballot).decode
 
 
 def path(place: str, slot: int) -> str:
-    """The file of a slot, below the supervisor's directory."""
-    return f"{place}/ballot.{slot}"
+    """The file of a slot, below the supervisor's directory; `place` as `Place.files` says it."""
+    return f"{place}.{slot}"
 
 
 def slot_of(file: str) -> int:

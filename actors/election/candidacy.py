@@ -129,6 +129,8 @@ def give_up(state: Election, now: float, random: Random) -> Decision:
     if isinstance(phase, Asking) and phase.for_leader:
         return _report(state, phase, now, random, ready=False)
     wait_s = timing.retry_s(random)
+    if isinstance(phase, Asking | Standing):
+        state = replace(state, tried=phase)
     if isinstance(phase, Asking):
         wait_s += max(0.0, phase.again_s - now)
     return rest(state, now, wait_s + _apart_s(state, random)), []

@@ -11,6 +11,7 @@ from actors.effects import Effect, Emit
 from actors.election import electorate
 from actors.election.ballot import has_left, raised
 from actors.election.leading import close, end
+from actors.election.ring import ABSENT_S
 from actors.election.seats import gives_way
 from actors.election.state import Decision, Election, Leading, keep, others, tell
 from actors.messages.base import MemberId
@@ -59,7 +60,7 @@ def _next(state: Election, now: float, random: Random) -> Decision:
     if (rival := gives_way(state)) is not None and electorate.may_change(record, leading.term):
         reason = f"the electorate founded earlier stays: {rival.id}"
         return end(state, reason, dissolves=rival.id)
-    return _change(state)
+    return _change(state, now)
 
 
 def _last_word(state: Election, now: float, random: Random) -> Decision:
@@ -105,12 +106,13 @@ def _commit(state: Election, record: Electorate) -> Decision:
     return state, effects
 
 
-def _change(state: Election) -> Decision:
+def _change(state: Election, now: float) -> Decision:
     leading, record = state.phase, state.record
     assert isinstance(leading, Leading)
     if record is None or not electorate.may_change(record, leading.term):
         return state, []
     leaving = {member for member, ask in state.wants.items() if ask.leave} | state.gone
+    leaving |= {member for member, since_s in state.absent.items() if now - since_s >= ABSENT_S}
     joining = [Voter(member, ask.voter) for member, ask in state.wants.items() if not ask.leave]
     # A leader does not remove itself: it hands over, and the next one does.
     voters = electorate.next_voters(record, joining, leaving - {state.place.me})

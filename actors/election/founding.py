@@ -65,6 +65,36 @@ def waits_for(me: MemberId, sight: Sight) -> str:
     return "" if first == me else f"waiting for {first[:8]} (the smallest id) to found"
 
 
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """A chance to found: what is seen, a proposal's id never used before, a hybrid clock reading.
+
+    `forced`: an operator insists.
+    """
+
+    sight: Sight
+    proposal: str
+    founded: int
+    forced: bool = False
+
+
+def consider(state: Election, occasion: Occasion, now: float) -> Decision:
+    """Found the group's electorate if nothing speaks against it, or somebody insists."""
+    if state.record is not None:
+        return state, []
+    state = replace(state, waits=waits_for(state.place.me, occasion.sight))
+    if state.waits and not occasion.forced:
+        return state, []
+    return propose(
+        state,
+        occasion.proposal,
+        occasion.sight.candidates,
+        occasion.founded,
+        now,
+        forced=occasion.forced,
+    )
+
+
 def propose(
     state: Election,
     proposal: str,

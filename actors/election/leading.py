@@ -63,7 +63,7 @@ def begin(state: Election, now: float, *, votes: int = 0) -> Decision:
     term = state.ballot.term
     stored = frozenset({state.seat})
     leading = Leading(term, {}, next_s=now, renewed_s=now, looked_s=now, stored=stored)
-    state = replace(state, phase=leading)
+    state = replace(state, phase=leading, tried=None)
     effects: list[Effect] = []
     if votes:
         place, needed = state.place, electorate.needed(record.voters, state.gone)
@@ -84,7 +84,8 @@ def send_round(state: Election, now: float) -> Decision:
     name = round_name(state.place.instance, count)
     live = {n: one for n, one in leading.rounds.items() if now - one.sent_s < timing.LEASE_S}
     mine = frozenset({state.seat})
-    leading = replace(leading, rounds={**live, name: Round(now, mine)}, next_s=now + timing.ROUND_S)
+    rounds = {**live, name: Round(now, mine)}
+    leading = replace(leading, rounds=rounds, next_s=timing.next_round_s(now))
     promise = Promise(state.place.me, leading.term, now + timing.PROMISE_S)
     state = replace(state, phase=leading, count=count, promise=promise)
     renewal = Renewal(
@@ -299,10 +300,14 @@ def outdone(state: Election, term: int, now: float, random: Random) -> Decision:
 # ── handing over ──
 
 
-def hand_over(state: Election, reason: str, now: float, *, to: MemberId = "") -> Decision:
-    """Look for a member that a quorum would elect; once a term."""
+def hand_over(
+    state: Election, reason: str, now: float, *, to: MemberId = "", again: bool = False
+) -> Decision:
+    """Look for a member that a quorum would elect; once a term, unless asked to try `again`."""
     leading = state.phase
-    if not isinstance(leading, Leading) or leading.ending or leading.handing or leading.handed:
+    if not isinstance(leading, Leading) or leading.ending or leading.handing:
+        return state, []
+    if leading.handed and not again:
         return state, []
     record = state.record
     assert record is not None

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from actors.effects import Effect
-from actors.election.state import Decision, Election, tell_service
+from actors.election.state import Decision, Election, Leading, tell_service
+from actors.election.timing import SETTLE_S
 from actors.messages.base import MemberId
 from actors.messages.election import Role, RoleChanged
 
@@ -44,6 +45,25 @@ def dissolved(state: Election, into: str) -> Decision:
     reason = f"its electorate was dissolved into {into}"
     changed = RoleChanged(*state.names, "none", state.ballot.term, dissolved=into, reason=reason)
     return _told(state, "none", state.ballot.term, into, changed)
+
+
+def present(state: Election) -> RoleChanged:
+    """The role as it is now, for a service that asks; a leader's instants are fresh."""
+    role, term, leader = state.told
+    phase = state.phase
+    if role == "leader" and isinstance(phase, Leading):
+        return RoleChanged(*state.names, role, term, leader, phase.renewed_s + SETTLE_S)
+    if isinstance(phase, Leading) and phase.ending is not None:
+        ending = phase.ending
+        return RoleChanged(
+            *state.names,
+            "none",
+            phase.term,
+            settle_by_s=ending.settle_by_s,
+            dissolved=ending.dissolves,
+            reason=ending.reason,
+        )
+    return RoleChanged(*state.names, role, term, leader if role == "follower" else "")
 
 
 def _told(

@@ -46,9 +46,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
+import msgspec
+
 from actors.effects import After, Effect
-from actors.election import candidacy, changes, electorate, founding, leading, seats, voting
-from actors.election.ballot import Ballot, has_left, slot_of
+from actors.election import candidacy, changes, founding, leading, oaths, ring, seats, voting
+from actors.election.ballot import Ballot, slot_of
+from actors.election.founding import Occasion
 from actors.election.state import (
     NEVER,
     Asking,
@@ -59,7 +62,6 @@ from actors.election.state import (
     Standing,
     Waiting,
     keep,
-    learn,
     rest,
     rest_a_while,
 )
@@ -82,6 +84,7 @@ from actors.messages.election import (
     RenewalAcked,
     RenewalHeard,
     RequestVote,
+    RingSeen,
     RoleSettled,
     SeatAnswer,
     ServiceFitness,
@@ -90,6 +93,7 @@ from actors.messages.election import (
     StoreElectorate,
     SuitabilityRead,
     VoteAnswer,
+    WithdrawFromElection,
 )
 from actors.messages.runtime import PersistFailed
 
@@ -104,8 +108,11 @@ FromHere: TypeAlias = (
     | RoleSettled
     | SuitabilityRead
     | StepDown
+    | WithdrawFromElection
     | PersistFailed
     | Electorate
+    | RingSeen
+    | Occasion
 )
 Heard: TypeAlias = FromPeer | FromHere
 
@@ -116,6 +123,7 @@ def start(state: Election, now: float) -> Decision:
     if resumes(state.ballot) and state.is_voter:
         state, begun = leading.begin(state, now)
         effects += begun
+    state = seats.wish(state, now)
     return state, [*effects, After(max(0.0, due_s(state) - now), ElectionDue(), "due")]
 
 
@@ -133,10 +141,18 @@ def step(state: Election, sender: MemberId, message: Heard, now: float, random: 
     else:
         kept = []
     state, effects = _heard(state, sender, message, now, random)
+    state, more = _go_on(state, now, random)
+    return state, [*kept, *effects, *more]
+
+
+def _go_on(state: Election, now: float, random: Random) -> Decision:
+    """What every step ends with: what now can be done, and when to look at the clock again."""
+    state, counted = oaths.count(state, state.sworn, now)
     state, changed = changes.go_on(state, now, random)
     state, left = seats.leave(state, now)
+    state = seats.wish(state, now)
     after = After(max(0.0, due_s(state) - now), ElectionDue(), "due")
-    return state, [*kept, *effects, *changed, *left, after]
+    return state, [*counted, *changed, *left, after]
 
 
 def due_s(state: Election) -> float:
@@ -188,11 +204,15 @@ def _heard(
         case AskSeat():
             return changes.hear_seat_wish(state, sender, message)
         case SeatAnswer():
-            return hear_record(state, message.record, now, random)
+            return ring.hear_record(state, message.record, now, random)
         case ProposeElectorate():
             return founding.hear_proposal(state, sender, message, now)
-        case ProposalAnswer():
-            return founding.hear_answer(state, sender, message)
+        case ProposalAnswer(record=record):
+            state, effects = founding.hear_answer(state, sender, message)
+            if record is None:
+                return state, effects
+            state, learnt = ring.hear_record(state, record, now, random)
+            return state, [*effects, *learnt]
         case AskProposal():
             return founding.hear_question(state, sender, message)
         case ProposalAborted():
@@ -207,6 +227,11 @@ def _from_here(state: Election, message: Heard, now: float, random: Random) -> D
     match message:
         case StandForElection(process=process, leads=leads, suitability_hook=hook):
             state = replace(state, process=process, hook=hook)
+            if state.ballot.leaving:
+                ballot = msgspec.structs.replace(state.ballot, leaving=False)
+                state, kept = keep(state, ballot)
+                state, effects = _fitness(state, now, random, stands=leads)
+                return state, [*kept, *effects]
             return _fitness(state, now, random, stands=leads)
         case ServiceFitness(leads=leads, failed=failed, health=health):
             was_s = state.critical_s if state.critical_s is not None else now
@@ -221,12 +246,22 @@ def _from_here(state: Election, message: Heard, now: float, random: Random) -> D
         case SuitabilityRead(term=term, value=value):
             return _suitability(state, term, value, now, random)
         case StepDown(to=to):
-            return leading.hand_over(state, "told to step down", now, to=to)
+            return leading.hand_over(state, "told to step down", now, to=to, again=True)
+        case WithdrawFromElection():
+            ballot = msgspec.structs.replace(state.ballot, leaving=True)
+            state, kept = keep(state, ballot)
+            state, dropped = founding.abort(state, "its service is unloaded")
+            state, effects = _fitness(state, now, random, stands=False)
+            return state, [*kept, *dropped, *effects]
         case PersistFailed(path=path):
             state = replace(state, weak=slot_of(path))
             return _not_written(state, now, random), []
         case Electorate():
-            return hear_record(state, message, now, random)
+            return ring.hear_record(state, message, now, random)
+        case Occasion():
+            return _founded(*founding.consider(state, message, now), now, random)
+        case RingSeen():
+            return ring.see(state, message, now, random)
         case _:
             return state, []
 
@@ -274,22 +309,6 @@ def _store(
     if not reason:
         state, effects = voting.stores(state, leader, order, now, random)
     return state, [*effects, changes.stored(state, leader, order, reason)]
-
-
-def hear_record(state: Election, told: Electorate, now: float, random: Random) -> Decision:
-    """A record by the ring: taken if it is newer, and no promise to anybody."""
-    record, ballot = state.record, state.ballot
-    if has_left(ballot, told.id) is not None:
-        return state, []
-    if record is not None and record.id != told.id:
-        return seats.see(state, told, now)
-    if record is None:
-        bound = ballot.bound is None or ballot.bound.id == told.id
-        if not bound or state.seat not in electorate.electors(told):
-            return seats.see(state, told, now)
-    elif isinstance(state.phase, Leading):
-        return state, []
-    return learn(state, told, now, random)
 
 
 def _founded(state: Election, effects: list[Effect], now: float, random: Random) -> Decision:

@@ -1,4 +1,4 @@
-"""A member without a seat: it asks for one; and the way from an electorate that was dissolved.
+"""A member that asks for a seat, or for its end; and the way from an electorate that was dissolved.
 
 Two sides that never saw each other may both have founded. The electorate founded earlier stays; the
 leader of the other demotes its service, has its own majority store a last record that says where to
@@ -52,15 +52,47 @@ def gives_way(state: Election) -> Electorate | None:
     return rival if electorate.earlier(record, rival) is rival else None
 
 
-def ask(state: Election, now: float) -> Decision:
-    """Ask for a seat, until there is one."""
+def _wishes(state: Election) -> bool:
     record = state.record or state.seen
-    if record is None or record.dissolved_into or state.is_voter or not state.stands:
+    if record is None or record.dissolved_into:
+        return False
+    if state.ballot.leaving:
+        return not is_given_up(state)
+    return state.stands and not state.is_voter
+
+
+def wish(state: Election, now: float) -> Election:
+    """Begin to ask, if there is something to ask for; what asks already goes on."""
+    if state.seat_again_s == NEVER and _wishes(state):
+        return replace(state, seat_again_s=now)
+    return state
+
+
+def ask(state: Election, now: float) -> Decision:
+    """Ask for a seat until there is one; or, leaving, until there is none."""
+    record = state.record or state.seen
+    if record is None or not _wishes(state):
         return replace(state, seat_again_s=NEVER), []
     state = replace(state, seat_again_s=now + AGAIN_S)
-    wish = AskSeat(record.id, state.ballot.voter, state.ballot.term)
+    if isinstance(state.phase, Leading):
+        return state, []  # it hands over first; who leads then removes it
+    asked = AskSeat(record.id, state.ballot.voter, state.ballot.term, state.ballot.leaving)
     members = sorted({voter.member for voter in electorate.electors(record)})
-    return state, [tell(state, member, wish) for member in members if member != state.place.me]
+    return state, [tell(state, member, asked) for member in members if member != state.place.me]
+
+
+def is_given_up(state: Election) -> bool:
+    """Whether a member that leaves is bound by nothing any more, and may forget its ballot.
+
+    The last voter of an electorate takes it along.
+    """
+    record, ballot = state.record, state.ballot
+    if not ballot.leaving or isinstance(state.phase, Leading):
+        return False
+    if record is None:
+        return ballot.bound is None and ballot.open is None
+    seats = {voter.member for voter in electorate.electors(record)}
+    return state.place.me not in seats or seats == {state.place.me}
 
 
 def leave(state: Election, now: float) -> Decision:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from random import Random
 
 NEVER: Final = float("inf")
+BALLOTS: Final = "elections"  # the directory of all ballots
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,19 @@ class Place:
     began_s: float
 
     @property
+    def names(self) -> tuple[str, ElectionKind]:
+        """What every message about this election begins with."""
+        return self.service_group, self.kind
+
+    @property
     def path(self) -> str:
         """The actor's path, the same at each member."""
         return f"election/{self.service_group}/{self.kind}"
+
+    @property
+    def files(self) -> str:
+        """What the names of its ballot's files begin with; all lie in one directory."""
+        return f"{BALLOTS}/{self.service_group}:{self.kind}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,12 +206,16 @@ class Election:
     count: int = 0  # rounds of this life
     seen: Electorate | None = None  # by the ring, of an electorate it has no part in
     rival: Electorate | None = None  # founded for the same group by others
-    seat_again_s: float = NEVER  # when it asks for a seat again
+    seat_again_s: float = NEVER  # when it asks for a seat again, or to be let go of its seat
+    sworn: frozenset[MemberId] = frozenset()  # departed: an operator's oath that they are gone
+    absent: Mapping[MemberId, float] = field(default_factory=dict)  # voter not alive → since when
+    waits: str = ""  # why it founds nothing
+    tried: Asking | Standing | None = None  # the last try that failed, until a leader is heard
 
     @property
     def names(self) -> tuple[str, ElectionKind]:
         """What every message about this election begins with."""
-        return self.place.service_group, self.place.kind
+        return self.place.names
 
     @property
     def record(self) -> Electorate | None:
@@ -247,7 +262,7 @@ def keep(state: Election, ballot: Ballot) -> Decision:
     if ballot == state.ballot and state.durable:
         return state, []
     ballot = msgspec.structs.replace(ballot, number=state.ballot.number + 1)
-    written = ballots.writes(state.place.path, ballot, state.weak)
+    written = ballots.writes(state.place.files, ballot, state.weak)
     return replace(state, ballot=ballot, durable=True), written
 
 

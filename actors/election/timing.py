@@ -36,6 +36,15 @@ def retry_s(random: Random) -> float:
     return random.uniform(*RETRY_S)
 
 
+def next_round_s(now: float) -> float:
+    """When the next round is sent: at instants that all elections of a member share.
+
+    So the rounds of many groups travel in one frame. An instant that is too near is left out.
+    """
+    next_s = (now // ROUND_S + 1) * ROUND_S
+    return next_s if next_s - now >= ROUND_S / 4 else next_s + ROUND_S
+
+
 def lease_until_s(sent_s: float, heard_s: float) -> float:
     """When the lease ends that a round sent at `sent_s` gave; the acks came at `heard_s`.
 

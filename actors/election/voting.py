@@ -154,7 +154,7 @@ def hear_round(
 
 def promised(state: Election, leader: MemberId, term: int, now: float, random: Random) -> Decision:
     """Refuse everybody but `leader` from now on, and follow it."""
-    state = replace(state, promise=Promise(leader, term, now + timing.PROMISE_S))
+    state = replace(state, promise=Promise(leader, term, now + timing.PROMISE_S), tried=None)
     effects = []
     if state.told != ("follower", term, leader):
         electorate_id = state.record.id if state.record is not None else ""

@@ -50,7 +50,7 @@ def reason(state: Election, now: float) -> str:
         case Leading():
             return _leader(record, phase, now)
         case Waiting():
-            return _idle(state, phase, now)
+            return _idle(state, record, phase, now)
 
 
 def view(state: Election, now: float) -> ElectionView:
@@ -78,7 +78,8 @@ def view(state: Election, now: float) -> ElectionView:
         reason=reason(state, now),
     )
     if record is None:
-        return shown
+        known = state.seen.id if state.seen is not None else ""
+        return replace(shown, electorate=known)
     return replace(
         shown,
         needed=electorate.needed(record.voters, state.gone),
@@ -88,6 +89,8 @@ def view(state: Election, now: float) -> ElectionView:
         committed=record.committed,
         founded=record.founded,
         founder=record.founder,
+        dissolved_into=record.dissolved_into,
+        rival=state.rival.id if state.rival is not None else "",
         seats=tuple(_seat(state, record, voter, now) for voter in electorate.electors(record)),
     )
 
@@ -160,7 +163,9 @@ def _founding(state: Election) -> str:
         )
     if bound is not None:
         return f"has accepted the electorate proposed by {bound.founder[:8]}, waits for its word"
-    return "no electorate is founded yet"
+    if state.seen is not None:
+        return "no seat in the electorate yet; the leader is asked for one"
+    return state.waits or "no electorate is founded yet"
 
 
 def _leader(record: Electorate, leading: Leading, now: float) -> str:
@@ -179,7 +184,7 @@ def _leader(record: Electorate, leading: Leading, now: float) -> str:
     return ""
 
 
-def _idle(state: Election, phase: Waiting, now: float) -> str:
+def _idle(state: Election, record: Electorate, phase: Waiting, now: float) -> str:
     free_s = timing.waits_until_s(state.place.began_s)
     if now < free_s:
         return f"has just started: neither votes nor stands for {free_s - now:.1f} s more"
@@ -187,4 +192,8 @@ def _idle(state: Election, phase: Waiting, now: float) -> str:
         return ""
     if not state.stands:
         return "its service would not lead; waits for another member to stand"
-    return f"hears no leader; asks for votes in {max(0.0, phase.due_s - now):.1f} s"
+    soon = f"in {max(0.0, phase.due_s - now):.1f} s"
+    tried = state.tried
+    if tried is None:
+        return f"hears no leader; asks for votes {soon}"
+    return f"{_votes(state, record, tried.granted, tried.refused, now)}; asks again {soon}"

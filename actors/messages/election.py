@@ -48,6 +48,7 @@ Key: TypeAlias = Annotated[str, msgspec.Meta(max_length=128)]
 Group: TypeAlias = Annotated[str, msgspec.Meta(max_length=512)]
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]
 Reading: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+Wait: TypeAlias = Annotated[float, msgspec.Meta(ge=0.0, le=60.0)]  # no promise lasts longer
 
 
 class Stamp(msgspec.Struct, frozen=True, array_like=True, order=True):
@@ -146,7 +147,7 @@ class VoteAnswer(Message, frozen=True):
     reason: Refusal = ""
     own_term: Count = 0
     round: Key = ""
-    wait_s: float = 0.0
+    wait_s: Wait = 0.0
     record: Electorate | None = None
 
 
@@ -517,6 +518,26 @@ class BootstrapElectorate(Message, frozen=True):
 
 class ElectionDue(Message, frozen=True):
     """An election to itself: something is due."""
+
+
+class LookDue(Message, frozen=True):
+    """An election to itself: look at the ring, and at what the ring is told."""
+
+
+class RingSeen(Message, frozen=True):
+    """`election` → an election: what the ring says of its group; asked for by `Subscribe`.
+
+    `living` are alive or suspect, `departed` out for good. `candidates` offer the service and would
+    take part, `expect` is the greatest `--bootstrap-expect` among them. `leader` is who was elected
+    last, of what is told.
+    """
+
+    living: tuple[MemberId, ...] = ()
+    departed: tuple[MemberId, ...] = ()
+    candidates: tuple[MemberId, ...] = ()
+    expect: int = 0
+    electorates: tuple[Electorate, ...] = ()
+    leader: Leadership | None = None
 
 
 class RoundsDue(Message, frozen=True):

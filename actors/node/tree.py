@@ -1,18 +1,20 @@
 """Which actors a supervisor consists of, in start order; they end in reverse.
 
-Who is asked starts before who asks: the ring, then what is wanted and what is installed, then the
-services, and last whoever speaks for people.
+Who is asked starts before who asks: the ring, and who leads in it, then what is wanted and what is
+installed, then the services, and last whoever speaks for people.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from actors.census.actor import CensusActor
 from actors.control.actor import ControlActor, HostsActor
 from actors.control.process import HostOptions
 from actors.depot.actor import DepotActor
 from actors.effects import RestartPolicy, Spawn
+from actors.election.actor import ElectionsActor
+from actors.election.part import ElectionOption
 from actors.eventlog.actor import EventsActor
 from actors.gateway.actor import GatewayActor
 from actors.gossip.actor import GossipActor
@@ -32,6 +34,7 @@ class TreeOptions:
     gossip: RingOption
     service: ServiceOptions
     hosts: HostOptions
+    election: ElectionOption = field(default_factory=ElectionOption)
     org: str = ""
     keyed: bool = False
     update_period_s: float = 60.0
@@ -42,6 +45,7 @@ def root_children(options: TreeOptions) -> tuple[Spawn, ...]:
     return (
         Spawn("gossip", GossipActor, (options.gossip,), SINGLETON),
         Spawn("census", CensusActor, (), SINGLETON),
+        Spawn("election", ElectionsActor, (options.election,), SINGLETON),
         Spawn("events", EventsActor, (), SINGLETON),
         Spawn("depot", DepotActor, (), SINGLETON),
         Spawn("update", UpdatesActor, (options.update_period_s,), SINGLETON),

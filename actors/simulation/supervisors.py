@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from actors import __version__
 from actors.control.process import HostOptions
+from actors.election.part import ElectionOption
 from actors.gossip.core import RingOption
 from actors.messages.ring import SysInfo
 from actors.node.actor import Identity, NodeActor
@@ -30,6 +31,7 @@ def supervisor(seeds: tuple[str, ...], *, permanent: bool, keyed: bool = False) 
                 sys=SysInfo(ip=machine.address.partition(":")[0], hostname=name),
             ),
             hosts=HostOptions(argv=("host",), endpoint="sim://control", secret_file="secret"),  # noqa: S106 - a file's name
+            election=ElectionOption(lease_events_s=0.0),  # checkers look at each
             keyed=keyed,
         )
         return RootActor(NodeActor, (_identity(process), root_children(told)))

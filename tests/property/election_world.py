@@ -176,7 +176,7 @@ class World:
         return made
 
     def _store(self, machine: Machine, ballot: ballots.Ballot) -> None:
-        for effect in ballots.writes(f"election/{GROUP}/{KIND}", ballot):
+        for effect in ballots.writes(f"elections/{GROUP}:{KIND}", ballot):
             assert isinstance(effect, Persist)
             assert effect.data is not None
             machine.disk[effect.path] = effect.data
@@ -188,7 +188,7 @@ class World:
         machine.random = Random(self.random.random())
         now = self.clock(machine)
         place = Place(machine.me, "db", GROUP, KIND, f"{machine.me[0]}.{machine.life}", now)
-        files = [ballots.path(place.path, slot) for slot in range(ballots.SLOTS)]
+        files = [ballots.path(place.files, slot) for slot in range(ballots.SLOTS)]
         slots = tuple(
             ballots.Slot(None if f in machine.torn else machine.disk.get(f), f in machine.torn)
             for f in files

@@ -112,7 +112,7 @@ def test_a_vote_is_in_both_slots_before_it_is_told() -> None:
     _, effects = step(member(), B, vote())
     told = next(i for i, e in enumerate(effects) if isinstance(e, Send) and e.to.startswith(B))
     writes = [e.path for e in effects[:told] if isinstance(e, Persist)]
-    assert writes == [f"election/{GROUP}/topology/ballot.{slot}" for slot in (0, 1)]
+    assert writes == [f"elections/{GROUP}:topology.{slot}" for slot in (0, 1)]
 
 
 def test_a_vote_that_could_not_be_written_is_not_told_and_written_before_anything_is() -> None:
