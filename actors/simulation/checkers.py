@@ -23,6 +23,7 @@ from actors.messages.runtime import (
     StateFileDamaged,
 )
 from actors.messages.simulation import MembersSeen, RumorsSeen
+from actors.node.lifecycle import SERVICES_S
 from actors.simulation import group_checkers, service_checkers, traffic_checkers
 from actors.simulation.eventlog import Logged
 from actors.simulation.plan import (
@@ -423,7 +424,10 @@ def stores_become_equal(case: Case) -> Verdicts:
 
 
 def departed_means_departed(case: Case) -> Verdicts:
-    """11: who was departed by command has left within D, and nobody takes it for alive again."""
+    """11: who is departed by command begins to leave within D, and nobody takes it for alive again.
+
+    Its services may take their time to stop; so long after D it is gone.
+    """
     story = case.story
     for trouble in story.troubles:
         if trouble.what != "depart":
@@ -435,9 +439,13 @@ def departed_means_departed(case: Case) -> Verdicts:
                 continue
             if not case.is_calm(trouble.began_s - 5, limit_s, but=trouble):
                 continue
-            left = life.down_s <= limit_s and life.how == "exit 86"
-            yield None if left else f"machine {number} has not left by {limit_s:.1f} s"
-            views = {view.number: view for at_s, view in story.views if at_s > limit_s}
+            left = life.ending_s <= limit_s
+            yield None if left else f"machine {number} does not leave by {limit_s:.1f} s"
+            gone_s = limit_s + SERVICES_S
+            if gone_s <= story.end_s and case.is_calm(limit_s, gone_s, but=trouble):
+                gone = life.down_s <= gone_s and life.how == "exit 86"
+                yield None if gone else f"machine {number} has not left by {gone_s:.1f} s"
+            views = {view.number: view for at_s, view in story.views if at_s > gone_s}
             for view in views.values():
                 health = view.members.get(life.member, ("departed", 0))[0]
                 fine = health == "departed"

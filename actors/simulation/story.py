@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from actors.messages.node import SupervisorEnding
 from actors.messages.ring import MemberHealthChanged
 from actors.messages.runtime import ActorStarted
 from actors.messages.simulation import (
@@ -30,6 +31,7 @@ class ProcessLife:
     member: str
     boot: int
     up_s: float
+    ending_s: float = NEVER  # when it began to end of itself
     down_s: float = NEVER
     how: str = ""
 
@@ -115,6 +117,8 @@ def read(events: Sequence[Logged]) -> Story:
             case MachineStarted(number, member, boot):
                 life = current[number] = ProcessLife(number, member, boot, at_s)
                 story.lives.append(life)
+            case SupervisorEnding() if logged.machine in current:
+                current[logged.machine].ending_s = at_s
             case SupervisorGone(number, how=how):
                 life_or_none = current.pop(number, None)
                 if life_or_none is not None:

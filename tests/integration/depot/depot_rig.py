@@ -198,6 +198,9 @@ class Hostile:
         return self
 
     def __exit__(self, *_: object) -> None:
+        # To close alone leaves the accept under way, which would take one more connection.
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._thread.join(10)
         self._listening.close()
 
     def _run(self) -> None:

@@ -114,12 +114,10 @@ def test_a_dead_member_holds_a_new_key_back_until_it_is_departed(keyed_ring: Rin
     fourth.wait()
     all_say(three, dead.member_id, "confirmed")
     new = share_key("acme", three).splitlines()[1]
+    held = {"served": old, "newest": new, "held_back_by": [dead.member_id]}
     eventually(
-        "only the dead one holds it back",
-        lambda: all(
-            ring_key(one) == {"served": old, "newest": new, "held_back_by": [dead.member_id]}
-            for one in three
-        ),
+        f"only the dead one, {dead.member_id}, holds {new} back{told(three)}",
+        lambda: all(ring_key(one) == held for one in three),
     )
     three[0].hab("sup", "depart", dead.member_id)
     turned(three, new)
