@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "file": ("cli.file:file", "Give service groups files."),
     "apply": ("cli.config:apply", "The same as `config apply`."),
     "ring": ("cli.ring:ring", "Members of the ring, and its keys."),
+    "election": ("cli.election:election", "Who leads which service group, who votes, and why."),
     "actor": ("cli.actor:actor", "List, inspect, trace and kill actors."),
     "events": ("cli.events:events", "What happened, on this supervisor or on the whole ring."),
     "why": ("cli.why:why_command", "Why a service, an actor or a member is as it is."),

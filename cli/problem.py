@@ -70,6 +70,9 @@ NEXT_BY_CODE = {
     "not-runnable": "Only a package with a run hook is a service; `hab pkg list` shows others.",
     "binds": "--bind NAME:SERVICE.GROUP gives one; the package's files BINDS and BINDS_OPTIONAL "
     "name them.",
+    "not-leader": "`hab election list` shows who leads; it may just have changed: ask again.",
+    "no-election": "`hab election list` shows a member's elections; --remote-sup asks another.",
+    "no-successor": "`hab election why GROUP` says what hinders the others; it leads on meanwhile.",
     "host": "Make room, or the directory writable, and ask again.",
 }
 _NEXT_STEPS = {

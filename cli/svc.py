@@ -13,6 +13,7 @@ VERBS = {
     "stop": ("cli.svcverbs:stop", "Stop a service and keep its options."),
     "restart": ("cli.svcverbs:restart", "Stop a service and start it once more."),
     "update": ("cli.svcverbs:update", "Change options of a loaded service."),
+    "step-down": ("cli.stepdown:step_down", "Let another member lead a service group."),
     "status": ("cli.svcstatus:status", "Show desired and actual state."),
     "logs": ("cli.svclogs:logs", "Show what a service wrote."),
     "plan": ("cli.svcplan:plan", "Show what a configuration would change, and restart."),

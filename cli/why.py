@@ -23,12 +23,14 @@ CAUSES = 20  # rounds of asking for causes that lie further back
 class Log:
     """The log of the ring, or of one `member`, as far as it was read; grows on demand.
 
-    `read` are the ids of what was read in order; causes that lie elsewhere were fetched one by one.
+    `actor` is a glob: only what such actors said is read in order. `read` are the ids of that;
+    causes that lie elsewhere were fetched one by one.
     """
 
-    def __init__(self, asked: Session, member: str = "") -> None:
+    def __init__(self, asked: Session, member: str = "", actor: str = "*") -> None:
         self._asked = asked
         self._member = member or "*"
+        self._actor = actor
         self.read: set[str] = set()
         self._until = 0.0
         self.records: dict[str, EventRecord] = {}
@@ -36,7 +38,10 @@ class Log:
 
     def further_back(self) -> bool:
         """Read the next older page; False when there is none."""
-        page = self._page(QueryEvents(member=self._member, ring=True, last=PAGE, until=self._until))
+        query = QueryEvents(
+            actor=self._actor, member=self._member, ring=True, last=PAGE, until=self._until
+        )
+        page = self._page(query)
         new = [event for event in page if event.id not in self.records]
         self.records.update((event.id, event) for event in new)
         self.read.update(event.id for event in page)

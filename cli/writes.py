@@ -138,7 +138,7 @@ def _tell_accepted(accepted: Accepted, waiting: Waiting) -> None:
     if waiting.as_json:
         return
     mark = " (unchanged)" if accepted.unchanged and "unchanged" not in accepted.text else ""
-    click.echo(accepted.text + mark + _event(accepted.event_id))
+    click.echo(accepted.text + mark + event_words(accepted.event_id))
 
 
 def _tell_settled(settled: Settled) -> None:
@@ -148,13 +148,14 @@ def _tell_settled(settled: Settled) -> None:
         case "waiting":
             click.echo(
                 f"{settled.service} waits for something outside this supervisor: {settled.reason}"
-                + _event(settled.event_id)
+                + event_words(settled.event_id)
             )
         case _:
-            click.echo(f"{settled.service} is {settled.outcome}" + _event(settled.event_id))
+            click.echo(f"{settled.service} is {settled.outcome}" + event_words(settled.event_id))
 
 
-def _event(event_id: str) -> str:
+def event_words(event_id: str) -> str:
+    """Name an event behind a sentence, if there is one."""
     return f" (event {event_id})" if event_id else ""
 
 
@@ -187,7 +188,7 @@ def _overdue(accepted: Accepted | None, stage: str, timeout_s: float) -> Failure
             TIMED_OUT,
         )
     return Failure(
-        f"Accepted{_event(accepted.event_id)}, but no outcome came within {timeout_s:g} s.",
+        f"Accepted{event_words(accepted.event_id)}, but no outcome came within {timeout_s:g} s.",
         "It goes on: `hab svc status` shows where it stands; --timeout waits longer.",
         TIMED_OUT,
     )

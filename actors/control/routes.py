@@ -8,6 +8,7 @@ from typing import Final
 from actors.messages.base import Message
 from actors.messages.control import QuerySupervisor, StopSupervisor
 from actors.messages.depot import InstallPackage, ResolvePackage
+from actors.messages.election import BootstrapElectorate, QueryElections, StepDown
 from actors.messages.events import QueryEvents
 from actors.messages.gateway import PlanService, QueryConfiguration
 from actors.messages.groups import ApplyConfig, QueryGroup, UploadFile
@@ -56,6 +57,9 @@ ROUTES: Final[dict[type[Message], Route]] = {
     QueryGroup: Route("census"),
     ApplyConfig: Route("census", writes=True),
     UploadFile: Route("census", writes=True),
+    QueryElections: Route("election", relayed=True),
+    StepDown: Route("election", writes=True, relayed=True),
+    BootstrapElectorate: Route("election", writes=True, relayed=True),
     QueryEvents: Route("events", relayed=True),
     QuerySupervisor: Route("node"),
     StopSupervisor: Route("node", writes=True),

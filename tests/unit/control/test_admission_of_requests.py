@@ -7,6 +7,7 @@ from actors.control.members import Unresolved, resolve
 from actors.control.routes import ROUTES
 from actors.messages.base import Message
 from actors.messages.control import QuerySupervisor, Request, RequestEnded, StopSupervisor
+from actors.messages.election import BootstrapElectorate, QueryElections, StepDown
 from actors.messages.events import QueryEvents
 from actors.messages.primitives import CallMethod, CreateActor, KillHost
 from actors.messages.runtime import CallFailed, KillActor, ListActors
@@ -38,6 +39,15 @@ def test_a_command_goes_to_the_actor_that_owns_its_facts() -> None:
     assert sent_to(LoadService(ServiceSpec("core/redis"))) == "specs"
     assert sent_to(QuerySupervisor()) == "node"
     assert sent_to(QueryEvents()) == "events"
+
+
+def test_elections_are_asked_and_ordered_of_any_member_of_a_ring_with_a_key() -> None:
+    for message in (QueryElections(), StepDown("db.acme"), BootstrapElectorate("db.acme")):
+        assert sent_to(message) == "election"
+        assert sent_to(message, "cd") == f"{OTHER}/election"
+        assert refused(message, "cd", Ring(ME, RING.members)) == "no-ring-key"
+    assert ROUTES[StepDown].writes
+    assert not ROUTES[QueryElections].writes
 
 
 def test_what_no_route_names_is_refused() -> None:

@@ -1,0 +1,264 @@
+"""Why an election is as it is, in prose: who leads since when and why, what is waited for.
+
+Written for somebody who has never seen the code: every sentence that rests on an event ends with
+its id, which `hab why` takes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from actors.eventlog.render import MONTHS, civil, one_line, short_id
+from actors.messages.election import ElectionView, SeatView
+from actors.messages.events import EventRecord
+from cli.electionterms import Term
+from cli.electionviews import SHORT, Ring
+from cli.output import duration_words
+
+SILENT_S = 3.0  # a voter not heard for so long is no part of what goes on: rounds come each 0.4 s
+_NOW_S = 1.0  # younger than this is "now" to a reader
+
+# How the ring's word for a member's health reads behind "the ring holds it for".
+_HELD = {"suspect": "suspect", "confirmed": "dead", "departed": "departed for good"}
+# What an event says briefly, as the rest of a sentence about the leader.
+_ENDS = {
+    "told to step down": "an operator told it to step down",
+    "no quorum acked its rounds": "too few voters answered it any more, so that another could be "
+    "elected unseen",
+    "its service ended": "its service ended by itself",
+    "its service is to stop": "its service was to stop",
+    "its service is critical": "its service was in health critical, and another's was not",
+}
+_OPENS = {
+    "no leader is heard": "It stood because no leader was heard any more",
+    "was handed it": "The leader before it handed over to it",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """Now, and how far east of UTC people's clocks are; both in seconds."""
+
+    now: float
+    offset_s: int = 0
+
+    def clock(self, wall: float) -> str:
+        """A point in time as people write it, with the day unless it is today."""
+        then, today = civil(wall, self.offset_s), civil(self.now, self.offset_s)
+        time = f"{then[3]:02}:{then[4]:02}:{int(then[5]):02}"
+        return time if then[:3] == today[:3] else f"{MONTHS[then[1] - 1]} {then[2]} {time}"
+
+    def ago(self, wall: float) -> str:
+        """How long ago that was."""
+        past_s = self.now - wall
+        return "now" if past_s < _NOW_S else f"{duration_words(past_s)} ago"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something the operator can do next: a command (may be empty), and what it is for."""
+
+    command: str
+    what: str
+
+
+def story(view: ElectionView, ring: Ring, terms: tuple[Term, ...], when: When) -> list[str]:
+    """The state of an election and how it came about, a paragraph a string."""
+    present = next((t for t in terms if t.number == view.term and view.leader), None)
+    before = [term for term in terms if term is not present]
+    paragraphs = [" ".join(_headline(view, ring, present, before, when))]
+    if present is not None:
+        paragraphs.append(" ".join(_election(present, ring)))
+    if before:
+        paragraphs.append(" ".join(_before(before[-1], ring, when)))
+    if view.seats:
+        paragraphs.append("\n".join([_voters(view, ring), *_seats(view, ring)]))
+    if view.rival or view.dissolved_into:
+        paragraphs.append(_rival(view))
+    if view.reason:
+        paragraphs.append(f"What is waited for: {one_line(view.reason)}.")
+    return [paragraph for paragraph in paragraphs if paragraph]
+
+
+def _headline(
+    view: ElectionView, ring: Ring, present: Term | None, before: list[Term], when: When
+) -> list[str]:
+    what = f"{view.service_group} ({view.kind})"
+    if present is not None:
+        since = ""
+        if (began := present.began) is not None:
+            since = f", since {when.clock(began.wall)} ({when.ago(began.wall)}){_id(began)}"
+        said = [f"{ring.called(view.leader)} leads {what} in term {view.term}{since}."]
+        return [*said, _lease(view)] if view.lease_s > 0 else said
+    if not view.electorate:
+        return [
+            (
+                f"Nobody leads {what}: it has no electorate yet, that is, nobody has settled which "
+                "members vote."
+            )
+        ]
+    since = ""
+    if before and (lost := before[-1].lost) is not None:
+        since = f" since {when.clock(lost.wall)} ({when.ago(lost.wall)}){_id(lost)}"
+    return [f"Nobody leads {what}{since}."]
+
+
+def _lease(view: ElectionView) -> str:
+    if view.role == "leader":
+        return (
+            f"Its lease lasts {view.lease_s:.1f} s more; every round that {view.needed} voters "
+            "answer makes it longer."
+        )
+    return (
+        "This supervisor has answered its last round, and votes for nobody else for "
+        f"{view.lease_s:.1f} s more."
+    )
+
+
+def _election(term: Term, ring: Ring) -> list[str]:
+    said = []
+    if (opened := term.opened) is not None:
+        reason = one_line(str(opened.fields.get("reason", "")))
+        stood = _OPENS.get(reason, f"It stood: {reason}" if reason else "It stood for election")
+        said.append(f"{stood}{_id(opened)}.")
+    if (won := term.elected) is not None:
+        votes, needed = won.fields.get("votes", 0), won.fields.get("needed", 0)
+        voters = ", ".join(
+            "itself" if record.fields.get("candidate") == member else ring.called(member)
+            for record in term.votes
+            if (member := record.id.partition(":")[0])
+        )
+        by = f" ({voters})" if voters else ""
+        said.append(f"It was elected with {votes} votes{by}, where {needed} were needed{_id(won)}.")
+    return said or ["The event logs that were read hold nothing of its election."]
+
+
+def _before(term: Term, ring: Ring, when: When) -> list[str]:
+    who, span = ring.called(term.leader), ""
+    if (began := term.began) is not None:
+        span = f" from {when.clock(began.wall)}"
+    if (lost := term.lost) is None:
+        health = ring.health.get(term.leader, "unknown")
+        dead = health in ("confirmed", "departed")
+        how = (
+            f"It left no word of an end: the ring holds it for {_HELD[health]}."
+            if dead
+            else "How that ended is not in the event logs that were read."
+        )
+        return [f"Before, {who} led in term {term.number}{span}.", how]
+    said = [f"Before, {who} led in term {term.number}{span} to {when.clock(lost.wall)}."]
+    reason = one_line(str(lost.fields.get("reason", "")))
+    said.append(f"It stopped because {_ENDS.get(reason, reason)}{_id(lost)}.")
+    if (released := term.released) is not None:
+        heir = ring.called(str(released.fields.get("to", "")))
+        said.append(f"It named {heir} as the one to go on{_id(released)}.")
+    return said
+
+
+def _voters(view: ElectionView, ring: Ring) -> str:
+    count = len(view.seats)
+    votes = "1 member votes" if count == 1 else f"{count} members vote"
+    state = "" if view.committed else "; a change of it is not on enough disks yet"
+    return (
+        f"{votes}, and {view.needed} of them are a majority (electorate {view.electorate[:SHORT]}, "
+        f"record {view.stamp.term}.{view.stamp.version}, founded by "
+        f"{ring.called(view.founder)}{state}):"
+    )
+
+
+def _seats(view: ElectionView, ring: Ring) -> list[str]:
+    return [f"  {ring.called(seat.member)}: {_seat(seat, view, ring)}" for seat in view.seats]
+
+
+def _seat(seat: SeatView, view: ElectionView, ring: Ring) -> str:
+    said = []
+    if seat.member == view.leader:
+        said.append("leads")
+    if seat.sworn_gone:
+        said.append("an operator has sworn that it is gone for good, so it counts no more")
+    elif seat.member != ring.me:
+        said.append(_heard(seat, ring))
+    if seat.refusal:
+        said.append(f"refuses its vote ({seat.refusal})")
+    if seat.new:
+        said.append("has just been added")
+    if seat.leaving:
+        said.append("wants to give up its seat")
+    return ", ".join(said) or "votes"
+
+
+def _heard(seat: SeatView, ring: Ring) -> str:
+    health = ring.health.get(seat.member, "")
+    held = f" (the ring holds it for {_HELD[health]})" if health in _HELD else ""
+    if seat.acked_s >= 0:
+        return f"answered the leader's round of {seat.acked_s:.1f} s ago{held}"
+    if seat.heard_s < 0:
+        return f"nothing was heard of it in this election yet{held}"
+    if seat.heard_s < SILENT_S:
+        return f"heard {seat.heard_s:.1f} s ago{held}"
+    return f"not heard for {duration_words(seat.heard_s)}{held}"
+
+
+def _rival(view: ElectionView) -> str:
+    if view.dissolved_into:
+        return (
+            f"This electorate is dissolved into {view.dissolved_into[:SHORT]}, which was founded "
+            "earlier: its members go over to that one."
+        )
+    return (
+        f"The group was founded twice, by members that could not see one another; the other "
+        f"electorate is {view.rival[:SHORT]}. The one founded earlier stays, the later is "
+        "dissolved into it."
+    )
+
+
+def steps(view: ElectionView, ring: Ring, terms: tuple[Term, ...]) -> list[Step]:
+    """What the operator can do next, the likeliest first; `command` may be empty."""
+    group = view.service_group
+    said: list[Step] = []
+    if not view.electorate:
+        said += [
+            Step(
+                "",
+                "Load the service on further supervisors: the electorate is founded once as many "
+                "members as --bootstrap-expect says (3 unless told otherwise) see one another.",
+            ),
+            Step(
+                f"hab election bootstrap {group} --force",
+                "found it now with the members seen, where no other side of a partition can do so",
+            ),
+        ]
+    for seat in view.seats:
+        if not seat.sworn_gone and _is_lost(seat, ring):
+            said.append(
+                Step(
+                    f"hab sup depart {seat.member[:SHORT]}",
+                    f"if {ring.called(seat.member)} is gone for good; else start it again, or mend "
+                    "the network to it",
+                )
+            )
+    if view.leader and view.kind == "topology":
+        said.append(Step(f"hab svc step-down {group}", "let another member lead"))
+    if view.electorate and not view.leader and not said:
+        said.append(
+            Step(
+                "hab events --ring --follow --actor 'election*'",
+                "watch: with a majority connected an election takes a few seconds",
+            )
+        )
+    newest = next((term.elected for term in reversed(terms) if term.elected is not None), None)
+    if newest is not None:
+        said.append(Step(f"hab why {short_id(newest.id)}", "what led to the last election"))
+    return said
+
+
+def _is_lost(seat: SeatView, ring: Ring) -> bool:
+    """Whether a voter is missing: the ring holds it for dead, or does not know it."""
+    return seat.member != ring.me and ring.health.get(seat.member, "departed") in (
+        "confirmed",
+        "departed",
+    )
+
+
+def _id(record: EventRecord) -> str:
+    return f" [{short_id(record.id)}]"

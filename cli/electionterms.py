@@ -1,0 +1,113 @@
+"""The terms of an election as the event log tells them: who won, with which votes, how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from actors.eventlog.filters import key, member_of
+from actors.messages.base import MemberId
+from actors.messages.election import ElectionView
+from actors.messages.events import EventRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One term that somebody won; each event is None where the log does not hold it (any more).
+
+    `opened`, `led`, `ordered`, `demoting`, `lost` and `released` are the leader's own: it stood,
+    had its first lease, was told to step down, began to stop, stopped, and named a successor.
+    `votes` are those for the leader.
+    """
+
+    number: int
+    leader: MemberId
+    elected: EventRecord | None = None
+    opened: EventRecord | None = None
+    votes: tuple[EventRecord, ...] = ()
+    led: EventRecord | None = None
+    ordered: EventRecord | None = None
+    demoting: EventRecord | None = None
+    lost: EventRecord | None = None
+    released: EventRecord | None = None
+
+    @property
+    def began(self) -> EventRecord | None:
+        """From when on it led: its first lease, or else that it was elected."""
+        return self.led or self.elected
+
+
+def is_about(record: EventRecord, view: ElectionView) -> bool:
+    """Whether an event is one of this very election (one of a rival electorate is not)."""
+    said = record.fields
+    mine = (said.get("service_group"), said.get("kind", view.kind))
+    if mine != (view.service_group, view.kind):
+        return False
+    return not view.electorate or said.get("electorate", view.electorate) == view.electorate
+
+
+def terms(records: Iterable[EventRecord], view: ElectionView) -> tuple[Term, ...]:
+    """The terms that were won, oldest first; the present one even if the log knows nothing of it.
+
+    A `LeaderElected` makes a term; who leads now, as `view` says, is believed without one.
+    """
+    about = sorted((record for record in records if is_about(record, view)), key=key)
+    leaders = {
+        number: str(record.fields.get("leader", ""))
+        for record in about
+        if record.kind == "LeaderElected" and (number := _number(record))
+    }
+    if view.leader:
+        leaders[view.term] = view.leader
+    return tuple(_term(number, leaders[number], about) for number in sorted(leaders))
+
+
+def _term(number: int, leader: MemberId, about: list[EventRecord]) -> Term:
+    of_term = [record for record in about if _number(record) == number]
+    own = [record for record in of_term if member_of(record.id) == leader]
+
+    def last(kind: str) -> EventRecord | None:
+        return next((record for record in reversed(own) if record.kind == kind), None)
+
+    def first(kind: str) -> EventRecord | None:
+        return next((record for record in own if record.kind == kind), None)
+
+    votes = [
+        record
+        for record in of_term
+        if record.kind == "VoteGiven" and record.fields.get("candidate") == leader
+    ]
+    return Term(
+        number,
+        leader,
+        elected=first("LeaderElected"),
+        opened=last("ElectionOpened"),
+        votes=tuple(votes),
+        led=first("LeaseRenewed"),
+        ordered=last("StepDownOrdered"),
+        demoting=last("LeaderDemoting"),
+        lost=last("LeaseLost"),
+        released=last("LeaderReleased"),
+    )
+
+
+def told(records: Iterable[EventRecord], view: ElectionView, last: int) -> list[EventRecord]:
+    """The newest events of this election that are worth telling, oldest first.
+
+    A lease is renewed for as long as it lasts: only the first of a term is news.
+    """
+    found: list[EventRecord] = []
+    leases: set[int] = set()
+    for record in sorted((r for r in records if is_about(r, view)), key=key):
+        if record.kind == "LeaseRenewed":
+            number = _number(record)
+            if number in leases:
+                continue
+            leases.add(number)
+        found.append(record)
+    return found[-last:] if last else []
+
+
+def _number(record: EventRecord) -> int:
+    number = record.fields.get("term")
+    return number if isinstance(number, int) else 0
