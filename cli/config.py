@@ -67,14 +67,13 @@ def apply(
 
     With --user it is encrypted before it leaves this machine. Members that hold the group's secret
     key and the user's public key use it; others say which key they lack, and keep what they have.
-    No two encryptions are equal, so the same version again is refused then.
     """
     data = read_input(file, "Configuration")
     if user is not None:
         from actors.service.configuration import read_toml
 
         read_toml(data, f"Configuration for {group}")  # nobody else can look before it is used
-        data = sealed_for(group, user, data, cache_key_path)
+        data = sealed_for(group, user, data, f"configuration {version}", cache_key_path)
     say(f"Setting new configuration version {version} for {group}{_by(user)}")
     config = GroupConfig(group, version, data, sealed=user is not None)
     carry_out(asked, ApplyConfig(config), waiting, "config.apply")
@@ -103,12 +102,14 @@ def show(subject: str, *, asked: Session, as_json: bool) -> None:
 
 def _show_service(service: str, asked: Session, *, as_json: bool) -> None:
     found = asked.ask(QueryConfiguration(service), ServiceConfiguration)
-    if as_json:
-        emit_json("config.service/1", {"service": service, "configuration": found.values})
+    if not as_json:
+        click.echo(found.toml, nl=False)
         return
-    from actors.service.toml_text import toml_document
+    from actors.service.configuration import read_toml
+    from actors.service.handlebars.values import plain
 
-    click.echo(toml_document(found.values), nl=False)
+    values = plain(read_toml(found.toml, f"What the supervisor says of {service}"))
+    emit_json("config.service/1", {"service": service, "configuration": values})
 
 
 def _show_group(group: str, asked: Session, *, as_json: bool) -> None:

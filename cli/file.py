@@ -55,7 +55,8 @@ def upload(
     """
     data = read_input(path, "File")
     if user is not None:
-        data = sealed_for(group, user, data, cache_key_path)
+        what = f"file {version} {Path(path).name}"
+        data = sealed_for(group, user, data, what, cache_key_path)
     say(f"Uploading {path}" + ("" if user is None else f", encrypted by {user}"))
     file = GroupFile(group, Path(path).name, version, data, sealed=user is not None)
     carry_out(asked, UploadFile(file), waiting, "file.upload")

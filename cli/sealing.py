@@ -24,8 +24,11 @@ def seals(command: Callable[..., Any]) -> Callable[..., Any]:
     return user(cache_option(command))
 
 
-def sealed_for(group: str, user: str, plain: bytes, cache_key_path: str | None) -> bytes:
-    """Encrypt for a group. Raises UsageError for one without organization, CryptoError."""
+def sealed_for(group: str, user: str, plain: bytes, what: str, cache_key_path: str | None) -> bytes:
+    """Encrypt for a group; `what` names it, with its version.
+
+    Raises UsageError for a group without organization, CryptoError.
+    """
     if "@" not in group:
         raise UsageError(
             f"{group} is of no organization: keys are made for SERVICE.GROUP@ORG, and only its "
@@ -34,7 +37,7 @@ def sealed_for(group: str, user: str, plain: bytes, cache_key_path: str | None) 
     from actors.adapters.boxes import seal
     from actors.adapters.key_ring import KeyRing
 
-    return seal(plain, user, group, KeyRing(key_cache_path(cache_key_path)))
+    return seal(plain, user, group, what, KeyRing(key_cache_path(cache_key_path)))
 
 
 def sealing(data: bytes) -> str:

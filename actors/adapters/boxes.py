@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import hashlib
 from typing import TYPE_CHECKING
 
 from nacl.exceptions import CryptoError as NaclError
@@ -16,14 +16,20 @@ if TYPE_CHECKING:
     from actors.adapters.key_ring import KeyRing
 
 
-def seal(plain: bytes, user: str, group: str, keys: KeyRing) -> bytes:
+def seal(plain: bytes, user: str, group: str, what: str, keys: KeyRing) -> bytes:
     """Encrypt by the newest secret key of `user` for the newest public key of `group`.
 
-    Raises CryptoError where one of the two is not in the key cache.
+    `what` names it, with its version. The same again comes to the same bytes: the nonce is a keyed
+    hash of all that (as in SIV), so two contents never share one, and who sees two of these learns
+    only whether they are the same version of the same content. Raises CryptoError where one of the
+    keys is not in the key cache.
     """
     sender = keys.newest(user, KeyKind.BOX_SECRET)
     receiver = keys.newest(group, KeyKind.BOX_PUBLIC)
-    nonce = secrets.token_bytes(NONCE_BYTES)
+    named = f"{sender.full_name}\n{receiver.full_name}\n{what}\n".encode()
+    nonce = hashlib.blake2b(
+        named + plain, digest_size=NONCE_BYTES, key=sender.raw, person=b"habring nonce"
+    ).digest()
     box = Box(PrivateKey(sender.raw), PublicKey(receiver.raw))
     ciphertext = box.encrypt(plain, nonce).ciphertext
     return format_box(BoxText(sender.full_name, receiver.full_name, nonce, ciphertext))

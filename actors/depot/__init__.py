@@ -21,6 +21,11 @@ what is run, and a second build of the same release would have to overwrite a li
 store, the keys or the network. Rejected: writing metafiles and archives in bash, which is Habitat's
 way and needs a dozen programs of the right kind.
 
+2026-11-25: What a user encrypts for a group has a nonce that is a keyed hash of keys, version and
+content, so that the same applied again is the same, and "unchanged". Rejected: a random nonce, with
+which a repeated command is refused as stale; opening both to compare, for which the supervisor that
+is asked would need the group's key.
+
 2026-11-22: Metafiles are parsed from bytes, by a pure function that answers every possible content
 with a `PackageInfo` or a `CryptoError`/`Refused`; the disk is behind `port/packages`. Rejected:
 reading lazily, file by file: a half-installed package would be found out in the middle of a start.

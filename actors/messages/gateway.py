@@ -94,10 +94,10 @@ class QueryConfiguration(Message, frozen=True):
 
 
 class ServiceConfiguration(Message, frozen=True):
-    """All layers of a service's configuration, as its files were made with it; dates as text."""
+    """All layers of a service's configuration, as its files were made with it, as one TOML."""
 
     service: str
-    values: dict[str, object] = {}
+    toml: str = ""
 
 
 class ReadHookOutput(Message, frozen=True):

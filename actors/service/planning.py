@@ -16,6 +16,7 @@ from actors.messages.runtime import CallFailed
 from actors.service.life import RUNNING, Life, Moment, package_of, spec_of
 from actors.service.reconfiguring import consequence
 from actors.service.rendering import as_it_runs, make, view_of
+from actors.service.toml_text import toml_document
 from actors.service.view import Made
 
 SHOWN_BYTES: Final = 512 * 1024  # of all contents together; an answer has at most 1 MiB
@@ -55,7 +56,13 @@ def configuration(life: Life) -> ServiceConfiguration | CallFailed:
             f"no configuration of {life.name} is in force: it does not run, or its files were made "
             "before this instance of its actor, which has no key for what was applied since"
         )
-    return ServiceConfiguration(life.name, dict(life.made.values))
+    text = toml_document(life.made.configuration)
+    if len(text.encode()) > SHOWN_BYTES:
+        return _refused(
+            f"the configuration of {life.name} has more than {SHOWN_BYTES} bytes; `/services/"
+            f"{life.name}/{spec_of(life).group}/config` of the HTTP gateway tells it"
+        )
+    return ServiceConfiguration(life.name, text)
 
 
 def _files(made: Made) -> dict[str, bytes]:

@@ -67,7 +67,15 @@ def make(life: Life, seen: View, package: PackageInfo, at: Moment) -> Made | str
     rendered = made.rendered
     files = {file.name: file.data for file in seen.files}
     said = (*(f"{n} is left out: {why}" for n, why in life.parsed.left_out.items()), *rendered.log)
-    return Made(rendered.config, rendered.hooks, files, made.values, made.exports, said)
+    return Made(
+        rendered.config,
+        rendered.hooks,
+        files,
+        made.configuration,
+        made.values,
+        made.exports,
+        said,
+    )
 
 
 def _layers(seen: View, package: PackageInfo, at: Moment) -> Layers:

@@ -91,12 +91,14 @@ def render_templates(parsed: Parsed, context: Mapping[str, object]) -> Rendered:
 
 @dataclass(frozen=True, slots=True)
 class ServiceFiles:
-    """All that is made for a service. `values` is its configuration, dates as text.
+    """All that is made for a service. `configuration` is the merged one.
 
-    `exports` is what of it the ring is to be told.
+    `values` is the same as templates see it, dates as text; `exports` is what of it the ring is to
+    be told.
     """
 
     rendered: Rendered
+    configuration: Mapping[str, object]
     values: Mapping[str, object]
     exports: Mapping[str, object]
 
@@ -118,4 +120,5 @@ def service_files(
     exports = exported(package.exports, configuration)
     here = replace(here, own=msgspec.structs.replace(here.own, exports=exports))
     context = render_context(package, configuration, here, group, binds)
-    return ServiceFiles(render_templates(parsed, values_of(context)), context.cfg, exports)
+    rendered = render_templates(parsed, values_of(context))
+    return ServiceFiles(rendered, configuration, context.cfg, exports)

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Final
 
 from actors.errors import TemplateError
+from actors.service.handlebars.values import date_text
 
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
@@ -84,7 +85,9 @@ def inline(value: object) -> str:
             parts = [f"{_key(k)} = {inline(part)}" for k, part in value.items() if part is not None]
             return f"{{ {', '.join(parts)} }}" if parts else "{}"
         case _:
-            raise TemplateError("TOML has no null")
+            if (date := date_text(value)) is None:
+                raise TemplateError("TOML has no null")
+            return date
 
 
 def _float(value: float) -> str:

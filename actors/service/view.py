@@ -33,13 +33,14 @@ class View:
 class Made:
     """The files of a service: `config` by path below `config/`, `hooks` and `files` by name.
 
-    `values` is the merged configuration, `exports` what of it the ring is told, `said` what the
-    templates have to say to the operator.
+    `configuration` is the merged one, `values` the same as templates see it, `exports` what of it
+    the ring is told, `said` what the templates have to say to the operator.
     """
 
     config: Mapping[str, bytes] = field(default_factory=dict)
     hooks: Mapping[str, bytes] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)
+    configuration: Mapping[str, object] = field(default_factory=dict, compare=False)
     values: Mapping[str, object] = field(default_factory=dict)
     exports: Mapping[str, object] = field(default_factory=dict)
     said: tuple[str, ...] = ()

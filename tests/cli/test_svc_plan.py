@@ -49,6 +49,8 @@ DIFF = """\
 \\ No newline at end of file
 """
 
+SHOWN = "port = 1\nday = 2026-11-25\n\n[save]\nevery = [1, 2]\n"
+
 
 def answers(message: Message) -> list[Message]:
     """A supervisor with one service."""
@@ -58,7 +60,7 @@ def answers(message: Message) -> list[Message]:
         case PlanService():
             return [PLAN]
         case _:
-            return [ServiceConfiguration("redis", {"port": 1, "save": {"every": [1, 2]}})]
+            return [ServiceConfiguration("redis", SHOWN)]
 
 
 def test_a_plan_is_a_diff_and_what_would_follow(hab: Hab, gateway: Any, tmp_path: Path) -> None:
@@ -125,11 +127,11 @@ def test_the_configuration_of_a_service_is_shown_as_toml_or_json(hab: Hab, gatew
         shown = hab("config", "show", "redis")
         as_json = hab("config", "show", "redis", "--json")
     assert playing.asked == [QueryConfiguration("redis")] * 2
-    assert shown.stdout == "port = 1\n\n[save]\nevery = [1, 2]\n"
+    assert shown.stdout == SHOWN
     assert json.loads(as_json.stdout) == {
         "schema": "config.service/1",
         "service": "redis",
-        "configuration": {"port": 1, "save": {"every": [1, 2]}},
+        "configuration": {"port": 1, "day": "2026-11-25", "save": {"every": [1, 2]}},
     }
 
 

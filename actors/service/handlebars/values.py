@@ -37,14 +37,18 @@ def plain(value: object, depth: int = 0) -> Json:
             return {str(key): plain(part, depth + 1) for key, part in value.items()}
         case list() | tuple():
             return [plain(part, depth + 1) for part in value]
-        case _ if callable(iso := getattr(value, "isoformat", None)):
-            return date_text(str(iso()))
         case _:
-            raise TemplateError(f"a {type(value).__name__} is not a value for templates")
+            if (date := date_text(value)) is None:
+                raise TemplateError(f"a {type(value).__name__} is not a value for templates")
+            return date
 
 
-def date_text(text: str) -> str:
-    """A date or time in ISO 8601, as Python writes it, in the shortest form of TOML."""
+def date_text(value: object) -> str | None:
+    """A date or time in the shortest form of TOML; None for what is neither."""
+    written = getattr(value, "isoformat", None)
+    if not callable(written):
+        return None
+    text = str(written())
     head, dot, tail = text.partition(".")
     if dot:  # always six digits
         digits = tail[:6].rstrip("0")

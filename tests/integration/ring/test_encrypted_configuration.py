@@ -33,8 +33,12 @@ def test_what_is_encrypted_is_read_where_the_keys_are_and_nowhere_else(ring: Rin
     one.hab("svc", "key", "generate", GROUP)
     applied = one.root / "applied.toml"
     applied.write_bytes(b"port = %s\n" % SECRET)
-    one.hab("config", "apply", "--user", "ann", GROUP, "1", str(applied))
-    one.hab("file", "upload", "--user", "ann", GROUP, "1", str(applied))
+    words = (("config", "apply"), ("file", "upload"))
+    for verb in words:
+        one.hab(*verb, "--user", "ann", GROUP, "1", str(applied))
+    for verb in words:
+        again = one.hab(*verb, "--user", "ann", GROUP, "1", str(applied))
+        assert "unchanged" in again.out
     eventually("the holder of the keys reads it", lambda: conf(one) == "port=4711\n")
     eventually("the file too", lambda: conf(one, "files/applied.toml") == "port = 4711\n")
 

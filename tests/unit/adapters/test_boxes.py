@@ -14,6 +14,7 @@ from actors.errors import CryptoError
 
 GROUP = "web.default@acme"
 NOW = 1_790_000_000.0
+WHAT = "configuration 1"
 
 
 @pytest.fixture
@@ -26,15 +27,31 @@ def keys(tmp_path: Path) -> KeyRing:
 
 def test_the_newest_keys_encrypt_and_their_holders_open(keys: KeyRing) -> None:
     newest = keys.generate(GROUP, BOX, NOW + 60)
-    sealed = seal(b"password", "ann", GROUP, keys)
+    sealed = seal(b"password", "ann", GROUP, WHAT, keys)
     assert b"password" not in sealed
     assert parse_box(sealed).receiver == newest.full_name
     assert open_sealed(sealed, GROUP, keys) == b"password"
-    assert seal(b"password", "ann", GROUP, keys) != sealed, "a nonce is used once"
+
+
+def test_the_same_again_is_the_same_bytes_and_anything_else_has_a_nonce_of_its_own(
+    keys: KeyRing,
+) -> None:
+    sealed = seal(b"password", "ann", GROUP, WHAT, keys)
+    assert seal(b"password", "ann", GROUP, WHAT, keys) == sealed
+    keys.generate("bob", BOX, NOW)
+    others = [
+        sealed,
+        seal(b"passwort", "ann", GROUP, WHAT, keys),
+        seal(b"password", "ann", GROUP, "configuration 2", keys),
+        seal(b"password", "bob", GROUP, WHAT, keys),
+    ]
+    keys.generate(GROUP, BOX, NOW + 60)
+    others.append(seal(b"password", "ann", GROUP, WHAT, keys))
+    assert len({parse_box(other).nonce for other in others}) == len(others)
 
 
 def test_the_greatest_content_is_within_what_a_member_takes(keys: KeyRing) -> None:
-    sealed = seal(b"x" * 65_536, "ann", GROUP, keys)
+    sealed = seal(b"x" * 65_536, "ann", GROUP, WHAT, keys)
     assert len(sealed) < TEXT_LIMIT
     assert len(open_sealed(sealed, GROUP, keys)) == 65_536
 
@@ -43,7 +60,7 @@ def test_the_greatest_content_is_within_what_a_member_takes(keys: KeyRing) -> No
 def test_without_one_of_the_keys_it_stays_shut_and_names_the_key(
     keys: KeyRing, kind: KeyKind
 ) -> None:
-    sealed = seal(b"password", "ann", GROUP, keys)
+    sealed = seal(b"password", "ann", GROUP, WHAT, keys)
     name = parse_box(sealed).receiver if kind is KeyKind.BOX_SECRET else parse_box(sealed).sender
     (keys.path / f"{name}{kind.suffix}").unlink()
     with pytest.raises(CryptoError, match=name):
@@ -52,16 +69,16 @@ def test_without_one_of_the_keys_it_stays_shut_and_names_the_key(
 
 def test_a_missing_key_of_whom_to_encrypt_for_says_how_to_get_it(keys: KeyRing) -> None:
     with pytest.raises(CryptoError, match="hab svc key"):
-        seal(b"", "ann", "db.default@acme", keys)
+        seal(b"", "ann", "db.default@acme", WHAT, keys)
     with pytest.raises(CryptoError, match="hab user key"):
-        seal(b"", "bob", GROUP, keys)
+        seal(b"", "bob", GROUP, WHAT, keys)
 
 
 def test_what_is_for_another_group_or_was_altered_stays_shut(keys: KeyRing) -> None:
     keys.generate("db.default@acme", BOX, NOW)
     with pytest.raises(CryptoError, match="not for one of"):
-        open_sealed(seal(b"x", "ann", "db.default@acme", keys), GROUP, keys)
-    sealed = bytearray(seal(b"x" * 60, "ann", GROUP, keys))
+        open_sealed(seal(b"x", "ann", "db.default@acme", WHAT, keys), GROUP, keys)
+    sealed = bytearray(seal(b"x" * 60, "ann", GROUP, WHAT, keys))
     sealed[-20] = ord("A") if sealed[-20] != ord("A") else ord("B")
     with pytest.raises(CryptoError, match="altered"):
         open_sealed(bytes(sealed), GROUP, keys)

@@ -111,7 +111,19 @@ def test_contents_too_large_for_an_answer_are_left_out(rig: Any, make_package: A
 
 def test_the_configuration_in_force_is_all_layers_merged(rig: Any, make_package: Any) -> None:
     rig.shelf.user["web"] = b"threads = 3\n"
-    rig.facts = GroupFacts({GROUP: GroupConfig(GROUP, 1, b"port = 81\n")})
+    text = "port = 81\nday = 2026-11-25\nat = 2026-11-25T07:32:00.5Z\nfactor = inf\n"
+    rig.facts = GroupFacts({GROUP: GroupConfig(GROUP, 1, text.encode())})
     load(rig, make_package)
     (answer,) = rig.command(QueryConfiguration("web"), to="service")
-    assert answer == ServiceConfiguration("web", {"port": 81, "threads": 3})
+    first, rest = text.split("\n", 1)
+    assert answer == ServiceConfiguration("web", f"{first}\nthreads = 3\n{rest}")
+
+
+def test_a_configuration_too_large_for_an_answer_is_refused_with_where_it_can_be_had(
+    rig: Any, make_package: Any
+) -> None:
+    rig.shelf.user["web"] = b'text = "%s"\n' % (b"x" * SHOWN_BYTES)
+    load(rig, make_package)
+    (answer,) = rig.command(QueryConfiguration("web"), to="service")
+    assert isinstance(answer, CallFailed)
+    assert "/services/web/default/config" in answer.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pytest
@@ -19,6 +20,9 @@ scalars = st.one_of(
     st.integers(-(2**63), 2**63 - 1),
     st.floats(allow_nan=False),
     texts,
+    st.dates(),
+    st.times(),
+    st.datetimes(timezones=st.sampled_from([None, dt.UTC, dt.timezone(dt.timedelta(hours=-7))])),
     st.sampled_from(["'", '"""', "'''", "\\", "a\\b\nc", "\r", 'x"', "\x7f", "a\tb"]),
 )
 values = st.recursive(
@@ -57,6 +61,8 @@ def test_a_toml_value_stands_behind_a_key(value: Any) -> None:
         (1e21, "1000000000000000000000.0"),
         (1e-7, "0.0000001"),
         (float("inf"), "inf"),
+        (dt.datetime(2026, 11, 25, 7, 32, 0, 500_000, dt.UTC), "2026-11-25T07:32:00.5Z"),
+        ([dt.date(2026, 11, 25), dt.time(7, 32)], "[2026-11-25, 07:32:00]"),
     ],
 )
 def test_toml_quotes_as_little_as_it_can(value: Any, text: str) -> None:
