@@ -6,12 +6,16 @@ import logging
 import socket
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from cli.output import say
 from cli.problem import Failure
-from cli.values import split_host
+from cli.values import is_loopback, split_host
+
+if TYPE_CHECKING:
+    import ssl
 
 PORT = 9636  # beside 9631 to 9638, which are a supervisor's
 
@@ -36,11 +40,27 @@ def depot() -> None:
     help="Who may write: a line `TOKEN [ORIGIN...]` each, read anew at each request. Without it "
     "the depot is only read.",
 )
-def serve(directory: str, listen: str, tokens: str | None) -> None:
+@click.option(
+    "--certs",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Certificates (PEM) to serve over TLS with; --key is needed with it.",
+)
+@click.option(
+    "--key",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Private key (PEM) of the certificate; --certs is needed with it.",
+)
+def serve(
+    directory: str, *, listen: str, tokens: str | None, certs: str | None, key: str | None
+) -> None:
     """Serve the folder DIR as a depot, in the foreground, until Ctrl-C or TERM.
 
-    Clients name it by HAB_BLDR_URL or --url: http://HOST:PORT. The folder can be used without a
-    server too, also while one runs: HAB_BLDR_URL=file:///DIR.
+    Clients name it by HAB_BLDR_URL or --url: http://HOST:PORT, with --certs and --key https://.
+    They believe the authorities of their system, of SSL_CERT_FILE, and of the .pem and .crt files
+    in cache/ssl below their root. The folder can be used without a server too, also while one runs:
+    HAB_BLDR_URL=file:///DIR.
 
     \b
     DIR/harts      packages; a HART file copied in counts
@@ -57,12 +77,36 @@ def serve(directory: str, listen: str, tokens: str | None) -> None:
     file.read()  # a file that cannot be read is said now, not at the first upload
     folder = FolderDepot(Path(directory).absolute())
     folder.prepare()
+    tls = _tls(certs, key)
     listening = _listen(listen)
     host, port = listening.getsockname()[:2]
-    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    url = f"http{'s' if tls else ''}://{f'[{host}]' if ':' in host else host}:{port}"
     writers = f"tokens from {tokens}" if tokens else "read-only, since --tokens is not given"
-    run(folder, listening, file, ready=lambda: say(f"Serving {folder.folder} on {url} ({writers})"))
+    if tokens and tls is None and not is_loopback(host):
+        say("Without --certs and --key tokens cross the network for everybody to read.")
+    run(
+        folder,
+        listening,
+        file,
+        ready=lambda: say(f"Serving {folder.folder} on {url} ({writers})"),
+        tls=tls,
+    )
     say("The depot has ended.")
+
+
+def _tls(certs: str | None, key: str | None) -> ssl.SSLContext | None:
+    """The server's TLS. Raises UsageError for half of it, Failure for files that are none."""
+    if (certs is None) != (key is None):
+        raise click.UsageError("--certs and --key belong together: a certificate and its key")
+    from actors.adapters.tls import server_context
+
+    try:
+        return server_context(certs or "", key or "")
+    except OSError as error:
+        raise Failure(
+            f"{certs} and {key} cannot be used for TLS: {error.strerror or error}",
+            "A certificate and its private key, as PEM files, without a password.",
+        ) from error
 
 
 def _listen(address: str) -> socket.socket:

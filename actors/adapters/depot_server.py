@@ -10,6 +10,7 @@ import asyncio
 import logging
 import signal
 import socket
+import ssl
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -86,20 +87,29 @@ class Bounded:
 
 
 def make_server(
-    depot: FolderDepot, tokens: TokenFile, limits: ServeLimits | None = None
+    depot: FolderDepot,
+    tokens: TokenFile,
+    limits: ServeLimits | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> uvicorn.Server:
     """A server, not yet listening; it ends when its `should_exit` is set."""
     limits = limits or ServeLimits()
     app = Bounded(application(depot, tokens.read), limits.stall_s)
     config = server_config(app, connections=CONNECTIONS, limits=limits, stop_s=STOP_S)
+    config.load()
+    config.ssl = tls
     return uvicorn.Server(config)
 
 
 def serve(
-    depot: FolderDepot, listening: socket.socket, tokens: TokenFile, ready: Callable[[], None]
+    depot: FolderDepot,
+    listening: socket.socket,
+    tokens: TokenFile,
+    ready: Callable[[], None],
+    tls: ssl.SSLContext | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM; what is under way then has `STOP_S` seconds to finish."""
-    server = make_server(depot, tokens)
+    server = make_server(depot, tokens, tls=tls)
     # uvicorn raises the signal again when it has ended; ending well is code 0.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)

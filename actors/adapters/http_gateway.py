@@ -16,7 +16,6 @@ import html
 import ipaddress
 import logging
 import socket
-import ssl
 import threading
 import time
 from dataclasses import dataclass
@@ -25,10 +24,13 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from actors.adapters.http_metrics import MEDIA_TYPE, RequestMeter
+from actors.adapters.tls import server_context
 from actors.messages.gateway import HttpAnswered, HttpAsked, HttpOpened, HttpUnavailable
 from actors.messages.runtime import CallFailed
 
 if TYPE_CHECKING:
+    import ssl
+
     import uvicorn
     from starlette.types import Receive, Scope, Send
 
@@ -95,18 +97,6 @@ class _Response:
     body: bytes = b""
 
 
-def tls_context(options: HttpOptions) -> ssl.SSLContext | None:
-    """The server's TLS, None without a certificate. Raises OSError, also for a bad PEM file."""
-    if not options.certificate:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(options.certificate, options.key)
-    if options.client_ca:
-        context.load_verify_locations(options.client_ca)
-        context.verify_mode = ssl.CERT_REQUIRED
-    return context
-
-
 class HttpGateway:
     """The server on its thread; it listens as soon as it can."""
 
@@ -135,7 +125,8 @@ class HttpGateway:
         while not self._ends.is_set():
             try:
                 listening = self._listen()
-                tls = tls_context(self._options)
+                asked = self._options
+                tls = server_context(asked.certificate, asked.key, asked.client_ca)
             except OSError as error:
                 reason = error.strerror or str(error)
                 if reason != said:

@@ -122,10 +122,10 @@ def put(depot: FolderDepot, package: Package, data: bytes | None = None) -> None
 class Server:
     """`hab depot serve` as a process of its own, on a free port."""
 
-    def __init__(self, folder: Path, tokens: str | None = None) -> None:
+    def __init__(self, folder: Path, tokens: str | None = None, *more: str) -> None:
         self.folder = folder
         command = [sys.executable, "-c", "from cli.main import main; main()"]
-        command += ["depot", "serve", str(folder), "--listen", "127.0.0.1:0"]
+        command += ["depot", "serve", str(folder), "--listen", "127.0.0.1:0", *more]
         if tokens is not None:
             file = folder.parent / "tokens"
             file.write_text(tokens)
@@ -135,7 +135,7 @@ class Server:
             self.process = subprocess.Popen(command, stderr=log)
         wait_for(lambda: "Serving" in self.log.read_text())
         said = self.log.read_text()
-        self.url = said[said.index("http://") :].split()[0]
+        self.url = said[said.index("http") :].split()[0]
 
     def stop(self) -> int:
         """End it, as an operator does; its exit code."""
