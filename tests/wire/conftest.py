@@ -62,6 +62,8 @@ def constrained(annotation: Any, meta: msgspec.Meta) -> st.SearchStrategy[Any]:
         low = meta.ge if meta.ge is not None else INT64[0]
         high = meta.le if meta.le is not None else INT64[1]
         return st.integers(int(low), int(high if meta.lt is None else meta.lt - 1))
+    if annotation is float:
+        return st.floats(meta.ge, meta.le, allow_nan=False)
     if annotation is str and meta.pattern is not None:
         return st.from_regex(meta.pattern.replace("$", r"\Z"))
     if annotation is str:
