@@ -117,8 +117,10 @@ def hear_answer(
 
 
 def suitability_known(state: Election, now: float, random: Random) -> Decision:
-    """Stand, now that the suitability of the term is known."""
+    """Stand, now that the suitability of the term is known; who cannot say does not."""
     assert isinstance(state.phase, Preparing)
+    if state.suitability[1] < 0:
+        return rest(state, now, timing.retry_s(random) + _apart_s(state, random)), []
     return _stand(state, state.phase.term, state.phase.released, now, random)
 
 
@@ -172,7 +174,7 @@ def _count_pre_vote(
 def _would_win(state: Election, asking: Asking, now: float, random: Random) -> Decision:
     if asking.for_leader:
         return _report(state, asking, now, random, ready=True)
-    if state.hook and state.suitability[0] != asking.term:
+    if state.hook and (state.suitability[0] != asking.term or state.suitability[1] < 0):
         preparing = Preparing(asking.term, now + timing.READING_S, asking.released)
         state = replace(state, phase=preparing)
         state, effects = nobody_leads(state, asking.term)

@@ -35,7 +35,8 @@ Liveness: with a majority connected and running, the promises of a lost leader e
 `PROMISE_S`. Candidates begin up to `SPREAD_S` apart and draw a new wait after each try, so one
 comes first; pre-votes raise no term, so who cannot win disturbs nobody; voters tell whoever is
 behind the term and the record they know, so the next try is not behind. A member that refuses for
-suitability stands itself in the next term.
+suitability stands itself in the next term, if its service would lead; if not, it takes a majority
+of the others, as when that member were not there.
 
 This module is one member's part in the election that keeps the group's record. Times are seconds by
 the member's own clock (CLOCK_BOOTTIME).
@@ -269,8 +270,8 @@ def _from_here(state: Election, message: Heard, now: float, random: Random) -> D
 def _due(state: Election, now: float, random: Random) -> Decision:
     effects: list[Effect] = []
     if state.reading is not None and now >= state.reading.until_s:
-        # No number came: as suitable as who has none.
-        state, effects = _suitability(state, state.reading.term, 0, now, random)
+        # No number came, so what it has is not known: it votes for nobody, and does not stand.
+        state, effects = _suitability(state, state.reading.term, -1, now, random)
     if now >= state.founding_again_s:
         state, more = founding.again(state, now)
         state, more = _founded(state, more, now, random)

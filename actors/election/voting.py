@@ -196,9 +196,17 @@ def _read_first(state: Election, asker: MemberId, ask: RequestVote, now: float) 
 
 
 def _is_fitter(state: Election, asker: MemberId, ask: RequestVote) -> bool:
-    if not (state.hook and state.stands and state.is_voter):
+    """Whether the asker is less suitable than this member; who cannot say holds nobody fit.
+
+    It counts also where its own service would not lead: what the hook orders by may be data, and
+    the member whose service has just failed may be the one other member that has them all.
+    """
+    if not state.hook:
         return False
-    return (state.suitability[1], state.place.me) > (ask.suitability, asker)
+    mine = state.suitability[1]
+    if mine != ask.suitability:
+        return mine < 0 or mine > ask.suitability
+    return state.stands and state.is_voter and state.place.me > asker
 
 
 def _answer(

@@ -24,7 +24,7 @@ _REFUSALS: dict[Refusal, str] = {
     "stale-stamp": "knows a newer electorate",
     "stale-term": "has seen a later term",
     "voted": "voted for another",
-    "suitability": "is fitter itself",
+    "suitability": "is fitter itself, or cannot say",
     "reading": "reads its suitability",
     "other-electorate": "belongs to another electorate",
     "no-votes": "has lost its votes",

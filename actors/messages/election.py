@@ -421,7 +421,11 @@ class ReadSuitability(Message, frozen=True):
 
 
 class SuitabilityRead(Message, frozen=True):
-    """`service/<name>` → `election`: the hook's last number; 0 where it failed."""
+    """`service/<name>` → `election`: the hook's last number; 0 where it failed.
+
+    -1: it cannot say now (exit code 75, or too late): in this term its member votes for nobody
+    else, and does not stand.
+    """
 
     service_group: str
     kind: ElectionKind

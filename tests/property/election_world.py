@@ -332,7 +332,9 @@ class World:
             case RoleChanged(role="none", term=term) if self.random.random() < 0.9:
                 answer = RoleSettled(GROUP, KIND, "none", term)
             case ReadSuitability(term=term):
-                answer = SuitabilityRead(GROUP, KIND, term, machine.suitability)
+                unsure = self.faulty and self.random.random() < 0.1
+                value = -1 if unsure else machine.suitability
+                answer = SuitabilityRead(GROUP, KIND, term, value)
         if answer is not None:
             told, life = answer, machine.life
 
@@ -359,6 +361,9 @@ class World:
                 given = self.votes.setdefault((machine.me, voter, term), candidate)
                 if given != candidate:
                     raise BrokenError(f"{machine.me[0]} voted twice in term {term}")
+                fitter = machine.suitability > self.machines[candidate].suitability
+                if self.plan.hook and fitter:
+                    raise BrokenError(f"{machine.me[0]} voted for a less suitable in term {term}")
             case ElectorateCommitted(term=term, version=version, electorate=name):
                 assert machine.state is not None
                 record = machine.state.record

@@ -297,6 +297,45 @@ def test_a_fitter_voter_refuses_after_reading_its_suitability_once_a_term() -> N
     assert [(a.granted, a.reason) for a in answers] == [(False, "suitability"), (True, "")]
 
 
+def test_a_fitter_voter_refuses_also_while_its_own_service_would_not_lead() -> None:
+    hooked = StandForElection("redis", GROUP, "topology", suitability_hook=True, leads=False)
+    state, _ = step(member(C), "", hooked)
+    state, _ = step(state, A, vote(A, suitability=4))
+    state, _ = step(state, B, vote(B, suitability=7))
+    _, effects = step(state, "", SuitabilityRead(GROUP, "topology", 1, 7))
+    answers = [a for a in said(effects, VoteAnswer) if isinstance(a, VoteAnswer)]
+    assert [(a.granted, a.reason) for a in answers] == [(False, "suitability"), (True, "")]
+
+
+def test_who_cannot_say_how_suitable_it_is_votes_for_nobody_else_and_does_not_stand() -> None:
+    hooked = StandForElection("redis", GROUP, "topology", suitability_hook=True)
+    voter, _ = step(member(), "", hooked)
+    voter, _ = step(voter, B, vote(suitability=1 << 62))
+    voter, effects = step(voter, "", SuitabilityRead(GROUP, "topology", 1, -1))
+    (answer,) = said(effects, VoteAnswer)
+    assert isinstance(answer, VoteAnswer)
+    assert (answer.granted, answer.reason) == (False, "suitability")
+
+    late, _ = step(member(), "", hooked)
+    late, _ = step(late, B, vote(suitability=1 << 62))
+    _, effects = step(late, "", ElectionDue(), READY_S + 2.5)
+    (answer,) = said(effects, VoteAnswer)
+    assert isinstance(answer, VoteAnswer)
+    assert not answer.granted
+
+    candidate, _ = step(member(), "", hooked)
+    now = READY_S + 2.0
+    candidate, effects = step(candidate, "", ElectionDue(), now)
+    asked = next(one for one in said(effects, PreVote) if isinstance(one, PreVote))
+    yes = VoteAnswer("e1", "vb", asked.term, granted=True, round=asked.round)
+    candidate, effects = step(candidate, B, yes, now + 0.1)
+    assert said(effects, ReadSuitability) == [ReadSuitability(GROUP, "topology", asked.term)]
+    unsure = SuitabilityRead(GROUP, "topology", asked.term, -1)
+    candidate, effects = step(candidate, "", unsure, now + 0.2)
+    assert not said(effects, RequestVote)
+    assert isinstance(candidate.phase, Waiting)
+
+
 def test_equal_suitability_goes_to_the_greater_member_id() -> None:
     hooked = StandForElection("redis", GROUP, "topology", suitability_hook=True)
     for me, asker, granted in ((A, B, True), (C, B, False)):
