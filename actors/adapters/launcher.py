@@ -1,8 +1,8 @@
 """`port/launcher`: what actors say about processes, over the inherited socketpair and back.
 
 One thread reads reports and writes requests; nobody waits in the port's handler. It emits no
-events: actors know what an end means. When the launcher is gone, everyone who waits hears
-`ActorUnavailableError` and the node hears `LauncherLost`, once.
+events: actors know what an end means. When the launcher is gone, leader-role groups are killed,
+everyone who waits hears `ActorUnavailableError` and the node hears `LauncherLost`, once.
 """
 
 from __future__ import annotations
@@ -10,12 +10,15 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import signal
 import socket
 import threading
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from actors.launcher import protocol
+from actors.launcher.fence import Leaders
+from actors.launcher.identity import start_ticks
 from actors.launcher.link import Link
 from actors.messages.process import (
     LauncherLost,
@@ -66,6 +69,7 @@ class LauncherPort:
         self._outbox: deque[protocol.Request] = deque([protocol.Hello(os.getpid())])
         self._asks: dict[str, Envelope] = {}
         self._asked = 0
+        self._leaders = Leaders()  # guarded by `_lock` as well
         self._lost = False
         self._closing = False
         self._wake, self._waker = os.pipe()
@@ -87,6 +91,7 @@ class LauncherPort:
             request = _GONE if self._lost else self._request(envelope)
             if not isinstance(request, CallFailed):
                 self._outbox.append(request)
+                self._leaders.asked(request)
         if not isinstance(request, CallFailed):
             self._ring()
         elif envelope.ticket is not None:
@@ -163,6 +168,9 @@ class LauncherPort:
         self._link.flush()
 
     def _hear(self, frame: protocol.Frame) -> None:
+        if isinstance(frame, protocol.Started | protocol.Exited):
+            with self._lock:
+                self._leaders.told(frame)
         match frame:
             case protocol.Welcome(pid, boot_id, damaged=damaged):
                 self.launcher_pid, self.boot_id, self.damaged = pid, boot_id, damaged
@@ -203,6 +211,9 @@ class LauncherPort:
             self._lost = True
             waiting = list(self._asks.values())
             self._asks.clear()
+            leaders = [] if self._closing else self._leaders.to_kill()
+        for pid, ticks in leaders:
+            _kill(pid, ticks)
         if not self._link.closed:
             self._write()
             self._link.close()
@@ -212,6 +223,13 @@ class LauncherPort:
             self._world.answer(envelope, _GONE)
         if not self._closing:
             self._world.tell(NODE, LauncherLost(), sender=PORT)
+
+
+def _kill(pid: int, ticks: int) -> None:
+    """KILL a process group, if its first process is the one that was meant."""
+    if start_ticks(pid) == ticks:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
 
 
 def _exited(report: protocol.Exited) -> ProcessExited:

@@ -3,8 +3,8 @@
 It is small, has one thread and rarely changes, so that services outlive everything that does.
 `decisions` (with `groups` and `supervision`) says what to do, purely; `loop` does it; `protocol`
 and `link` are how the supervisor talks to it; `process`, `identity`, `table`, `marks`, `logs`,
-`console`, `lock` and `notify` each own one piece of the operating system. Standard library only,
-and nothing else of this project.
+`console`, `lock` and `notify` each own one piece of the operating system; `fence` is what a
+supervisor does once it has no launcher. Standard library only, and nothing else of this project.
 
 Decisions
 2026-11-22  A supervisor killed by a signal is started again and services live on. Rejected:
@@ -29,6 +29,9 @@ Decisions
             would own them. What leaves the group (setsid) is its own master.
 2026-11-22  An adopted process that was in the leader role is killed. Rejected: trusting its last
             written deadline, since nobody watched it meanwhile.
+2026-11-25  A launcher that dies takes the leaders with it: its supervisor kills them (`fence`) and
+            no other process, and then ends. Rejected: ending them by their hooks, which only a
+            launcher starts, and leaving them to the next launcher, which nobody may start.
 2026-11-22  Files are polled, each 0.05 to 0.4 s. Rejected: inotify, which the standard library
             lacks.
 """

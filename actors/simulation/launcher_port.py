@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from actors.launcher import protocol
+from actors.launcher.fence import Leaders
 from actors.messages.base import Message
 from actors.messages.envelope import Envelope
 from actors.messages.process import (
@@ -32,12 +33,20 @@ _GONE: Final = CallFailed("ActorUnavailableError", "the launcher is gone")
 
 
 class LauncherPort:
-    """One supervisor life's end of the pipe; `request` writes to it."""
+    """One supervisor life's end of the pipe; `request` writes to it, `kill` ends a group."""
 
-    def __init__(self, pid: int, world: World, request: Callable[[protocol.Request], None]) -> None:
+    def __init__(
+        self,
+        pid: int,
+        world: World,
+        request: Callable[[protocol.Request], None],
+        kill: Callable[[int], None],
+    ) -> None:
         self._pid = pid
         self._world = world
-        self._request = request
+        self._write = request
+        self._kill = kill
+        self._leaders = Leaders()
         self._asks: dict[str, Envelope] = {}
         self._asked = 0
         self._lost = False
@@ -49,6 +58,7 @@ class LauncherPort:
 
     def hear(self, report: protocol.Report) -> None:
         """A report of the launcher's arrived."""
+        self._leaders.told(report)
         match report:
             case protocol.Started(ask, key, pid, ticks, started_s):
                 self._answer(ask, ProcessStarted(key, pid, ticks, started_s))
@@ -74,8 +84,10 @@ class LauncherPort:
             self._answer(ask, told)
 
     def lost(self) -> None:
-        """The launcher is gone: whoever waits is told, and the node."""
+        """The launcher is gone: leaders are killed, whoever waits is told, and the node."""
         self._lost = True
+        for pid, _ in self._leaders.to_kill():
+            self._kill(pid)
         waiting, self._asks = self._asks, {}
         for envelope in waiting.values():
             self._world.answer(envelope, _GONE)
@@ -104,6 +116,10 @@ class LauncherPort:
                 self._request(protocol.Ready(status))
             case _:
                 raise AssertionError(f"{PORT} does not understand {message!r}")
+
+    def _request(self, request: protocol.Request) -> None:
+        self._leaders.asked(request)
+        self._write(request)
 
     def _ask(self, envelope: Envelope) -> str:
         self._asked += 1

@@ -173,6 +173,10 @@ class Machine:
         if self.launcher is not None:
             self.launcher.request(request)
 
+    def kill_process(self, pid: int) -> None:
+        """The supervisor sends KILL to a process group."""
+        self.table.kill_group(pid)
+
     def _boot(self) -> int:
         """A supervisor process is started; its actors begin once Python is up."""
         pid = self.table.supervisor = self.table.next_pid()

@@ -79,7 +79,9 @@ class SupervisorProcess:
         PackagesPort(scheduler, self.life, self.world, packages, machine.directories)
         EventPort(scheduler, self.life, self.world, ring.log)
         ControlPort(self.world)
-        self.launcher_port = LauncherPort(pid, self.world, machine.to_launcher)
+        self.launcher_port = LauncherPort(
+            pid, self.world, machine.to_launcher, machine.kill_process
+        )
 
     def start(self, root: Root) -> None:
         """Bind the ports and start the tree."""

@@ -125,6 +125,15 @@ class ProcessTable:
                 process.ending[CALL] = None
             self.end(process, None, 9)
 
+    def kill_group(self, pid: int) -> None:
+        """SIGKILL to a process group, by a process that is not its parent."""
+        process = self.processes.get(pid)
+        if process is not None:
+            if process.ending is not None:
+                process.ending[CALL] = None
+            self.end(process, None, 9)
+            process.rest = False
+
     def find(self, key: str) -> Process | None:
         """The live process under a key."""
         alive = (p for p in self.processes.values() if p.start.key == key and p.leader)

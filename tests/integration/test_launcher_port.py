@@ -3,7 +3,9 @@
 import fcntl
 import os
 import resource
+import signal
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -15,6 +17,7 @@ import pytest
 
 from actors.adapters.launcher import PORT, LauncherPort
 from actors.launcher import protocol
+from actors.launcher.identity import boottime, start_ticks
 from actors.launcher.link import Link, hello, inherited_fd
 from actors.messages.base import Message
 from actors.messages.envelope import Envelope, Ticket
@@ -168,6 +171,32 @@ def test_a_lost_launcher_is_told_to_the_node_and_to_all_who_wait(pair: Pair) -> 
     assert pair.post.next() == ("node", LauncherLost())
     pair.post.send(StartProcess("service:a", ("x",)), "late")
     assert pair.post.next()[0] == "answer late"
+
+
+def test_leaders_are_killed_when_the_launcher_is_lost_and_no_other_process(pair: Pair) -> None:
+    """Nobody else would end them once their lease is over."""
+    post, launcher = pair.post, pair.launcher
+    children = {
+        key: subprocess.Popen(["sleep", "60"], start_new_session=True)
+        for key in ("service:leader", "service:follower")
+    }
+    try:
+        for key, child in children.items():
+            until_s = boottime() + 60.0 if key == "service:leader" else 0.0
+            post.send(StartProcess(key, ("sleep", "60"), leader_until_s=until_s), key)
+            start = pair.hears()
+            assert isinstance(start, protocol.Start)
+            ticks = start_ticks(child.pid)
+            launcher.send(protocol.Started(start.ask, key, child.pid, ticks, 1.0))
+            assert post.next()[1] == ProcessStarted(key, child.pid, ticks, 1.0)
+        launcher.close()
+        assert post.next() == ("node", LauncherLost())
+        assert children["service:leader"].wait(10) == -signal.SIGKILL
+        assert children["service:follower"].poll() is None
+    finally:
+        for child in children.values():
+            child.kill()
+            child.wait(10)
 
 
 def test_what_the_port_does_not_understand_is_refused(pair: Pair) -> None:
