@@ -2,9 +2,10 @@
 
 Reading order: `electorate` (records, majorities), `ballot` (what is never forgotten), `timing`,
 `state`, `voting`, `candidacy`, `leading`, `changes`, `founding`, `seats`, `oaths`, `ring` (what
-the ring says), `roles` (what the service is told), `waiting` (why it waits); `rules` ties them
-together, and has the argument. The property tests run them in a small world of clocks, disks and
-links that misbehave, and show for each rule that without it two members lead.
+the ring says), `siblings` (the two elections of a member), `roles` (what the service is told),
+`waiting` (why it waits); `rules` ties them together, and has the argument. The property tests run
+them in a small world of clocks, disks and links that misbehave, and show for each rule that without
+it two members lead.
 
 `part` is a member's whole part in one election: rules, files, operators, the ring. The actors are
 `election/<service group>/<kind>`, a part each; `election` above them, which starts them, folds what
@@ -13,6 +14,11 @@ the ring says (`groups`) and passes on; and `election/rounds`, which carries the
 2026-11-25: An election runs wherever its ballot lies, whether its service is loaded or not: a
 stopped one keeps its seat and votes, and a supervisor that restarts keeps its promises before
 anybody has said what is loaded. So all ballots lie in one directory, and `election` lists it.
+
+2026-11-25: The two elections of a group have an electorate each, and each keeps its own record.
+Rejected: one record for both, changed by the leader of one kind: a lease of the other kind then is
+safe only if each change is on the disks of both before it counts, and is a promise in both; that is
+a second proof, for a record that is written at few occasions. What they share is who gives way.
 
 2026-11-25: A record's rumor has the record's stamp for a number, so the ring itself keeps the
 newest, whoever publishes it and in which order. Rejected: a rumor of each voter's own, of which all

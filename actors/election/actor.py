@@ -22,6 +22,7 @@ from actors.election import groups, rounds
 from actors.election.groups import ElectionId, Groups
 from actors.election.part import ElectionOption, Moment, Part
 from actors.election.rounds import Gathering
+from actors.election.siblings import other
 from actors.election.state import BALLOTS, Place
 from actors.messages.base import Message, split_address
 from actors.messages.election import (
@@ -32,6 +33,8 @@ from actors.messages.election import (
     Elections,
     ElectionView,
     GiveUpSeats,
+    Introduce,
+    LeadClaimed,
     QueryElections,
     RenewalAcks,
     Renewals,
@@ -204,6 +207,10 @@ class ElectionsActor(Actor):
                 if (group, kind) not in self._services:
                     return [Reply(RoleChanged(group, kind, "none", 0))]
                 return [self._pass_on((group, kind), message)]
+            case LeadClaimed(group, kind) | Introduce(group, kind):
+                sibling: ElectionId = group, other(kind)
+                known = sibling in self._services
+                return [Send(path_of(sibling), message)] if known else []
             case StepDown(group, kind):
                 return self._ordered((group, kind), message, "not-leader")
             case BootstrapElectorate(group):

@@ -17,6 +17,7 @@ from actors.election import electorate, timing
 from actors.election.ballot import raised
 from actors.election.leading import begin
 from actors.election.roles import nobody_leads
+from actors.election.siblings import hinders, may_lead
 from actors.election.state import (
     Asking,
     Decision,
@@ -61,8 +62,10 @@ def ask(
     record = state.record
     me = state.place.me
     free = not held_back(state, me, released, now)[0]
-    if record is None or not (state.stands and state.is_voter and free):
+    if record is None or not (may_lead(state) and state.is_voter and free):
         return rest_a_while(state, now, random), []
+    if hinders(state):
+        return rest_a_while(replace(state, hindered=True), now, random), []
     count = state.count + 1
     asking = Asking(
         term=max(state.ballot.term, released) + 1,
@@ -72,7 +75,7 @@ def ask(
         released=released,
         for_leader=for_leader,
     )
-    state = replace(state, count=count, phase=asking, reading=None)
+    state = replace(state, count=count, phase=asking, reading=None, hindered=False)
     if electorate.majority(record, asking.granted, state.gone):
         return _would_win(state, asking, now, random)
     question = PreVote(
@@ -94,9 +97,11 @@ def asked_ready(
     record = state.record
     known = record is not None and record.id == question.electorate
     follows = state.promise is not None and state.promise.leader == leader
-    if not known or not follows or question.term != state.ballot.term or not state.stands:
+    if not known or not follows or question.term != state.ballot.term or not may_lead(state):
         unready = Ready(question.electorate, state.ballot.voter, question.term, ready=False)
         return state, [tell(state, leader, unready)]
+    if hinders(state):
+        return replace(state, hindered=True, deferred=(leader, question)), []
     return ask(state, now, random, released=question.term, for_leader=leader)
 
 
@@ -203,6 +208,7 @@ def _stand(state: Election, term: int, released: int, now: float, random: Random
     record, me, place = state.record, state.place.me, state.place
     held = held_back(state, me, released, now)[0]
     voted = term == state.ballot.term and state.ballot.voted_for not in ("", me)
+    held = held or ("busy" if hinders(state) else "")
     if record is None or held or voted or term < state.ballot.term or not state.is_voter:
         return rest(state, now, timing.retry_s(random)), []
     state, effects = nobody_leads(state, term)

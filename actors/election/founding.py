@@ -43,12 +43,14 @@ class Sight:
 
     `unsynced`: permanent peers it sees and has not synchronised with. `candidates`: the members
     that would take part, itself included. `expect`: the greatest `--bootstrap-expect` of them.
+    `wait_s`: seconds in which others may still be seen, where nobody says how many to expect.
     """
 
     seeds_joined: bool
     unsynced: tuple[MemberId, ...]
     candidates: tuple[MemberId, ...]
     expect: int
+    wait_s: float = 0.0
 
 
 def waits_for(me: MemberId, sight: Sight) -> str:
@@ -61,6 +63,8 @@ def waits_for(me: MemberId, sight: Sight) -> str:
         return f"waiting to synchronise with permanent peer(s) {names}"
     if seen < sight.expect:
         return f"{seen} of {sight.expect} members seen (--bootstrap-expect {sight.expect})"
+    if sight.wait_s > 0:
+        return f"{seen} members seen; waits {sight.wait_s:.0f} s for more"
     first = min(sight.candidates)
     return "" if first == me else f"waiting for {first[:8]} (the smallest id) to found"
 

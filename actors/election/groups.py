@@ -136,7 +136,9 @@ class Groups:
             return None
         group, kind = election
         facts = [fact for _, fact in sorted(self._facts.get(group, {}).items())]
-        records = tuple(fact for fact in facts if isinstance(fact, Electorate))
+        records = tuple(
+            fact for fact in facts if isinstance(fact, Electorate) and fact.keeper == kind
+        )
         offers = [
             fact
             for fact in facts
@@ -148,7 +150,10 @@ class Groups:
             self._living,
             self._departed,
             candidates=tuple(offer.member for offer in offers),
-            expect=max((offer.bootstrap_expect for offer in offers), default=0),
+            # Who only rolls expects nobody: its group is founded with whoever is seen.
+            expect=max(
+                (one.bootstrap_expect for one in offers if one.topology == "leader"), default=0
+            ),
             electorates=records,
             leader=self._leader(kind, facts, records),
         )

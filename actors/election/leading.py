@@ -16,7 +16,9 @@ import msgspec
 from actors.effects import Effect, Emit, Send
 from actors.election import electorate, timing
 from actors.election.roles import demote, lead, nobody_leads
+from actors.election.siblings import may_lead
 from actors.election.state import (
+    NEVER,
     Decision,
     Election,
     Ending,
@@ -124,9 +126,9 @@ def hear_ack(
     if ack.stamp >= record.stamp:
         stored |= {seat}
     is_fit = ack.fit and ack.healthy
-    fit = leading.fit | {voter} if is_fit else leading.fit - {voter}
+    able = leading.fit | {voter} if is_fit else leading.fit - {voter}
     rounds = {**leading.rounds, ack.round: replace(known, acked=known.acked | {seat})}
-    state = replace(state, phase=replace(leading, rounds=rounds, stored=stored, fit=fit))
+    state = replace(state, phase=replace(leading, rounds=rounds, stored=stored, fit=able))
     return _renew(state, ack.round, now)
 
 
@@ -175,7 +177,7 @@ def look(state: Election, now: float, random: Random) -> Decision:
     if leading.handing is not None and now >= leading.handing.until_s:
         state, effects = _no_successor(state, leading)
     critical_s = state.critical_s
-    if critical_s is not None and now >= critical_s + timing.CRITICAL_S and leading.fit:
+    if critical_s is not None and now >= critical_s + timing.CRITICAL_S and fit(state, now):
         state, effects = hand_over(state, "its service is critical", now)
     if now < leading.next_s:
         return state, effects
@@ -282,7 +284,7 @@ def failed(state: Election, reason: str, now: float, random: Random) -> Decision
     if leading.ending is not None and leading.ending.dissolves:
         return settled(state, leading.term, now, random)
     to = leading.ending.to if leading.ending is not None else ""
-    to = to or min(leading.fit, default="")
+    to = to or min(fit(state, now), default="")
     ending = Ending(reason, now, to)
     state, _ = nobody_leads(state, leading.term, reason)
     return _finish(replace(state, phase=replace(leading, ending=ending)), now, random)
@@ -300,6 +302,14 @@ def outdone(state: Election, term: int, now: float, random: Random) -> Decision:
 # ── handing over ──
 
 
+def fit(state: Election, now: float) -> frozenset[MemberId]:
+    """The followers that could lead, of those that are still heard."""
+    leading = state.phase
+    assert isinstance(leading, Leading)
+    since_s = now - timing.SILENT_S
+    return frozenset(one for one in leading.fit if state.heard.get(one, -NEVER) >= since_s)
+
+
 def hand_over(
     state: Election, reason: str, now: float, *, to: MemberId = "", again: bool = False
 ) -> Decision:
@@ -314,7 +324,7 @@ def hand_over(
     handing = HandOver(reason, now + 2 * timing.ANSWER_S, to)
     state = replace(state, phase=replace(leading, handing=handing, handed=True))
     question = AskReady(record.id, record.stamp, leading.term)
-    asked = [to] if to else sorted(leading.fit)
+    asked = [to] if to else sorted(fit(state, now))
     return state, [tell(state, member, question) for member in asked]
 
 
@@ -333,7 +343,7 @@ def _no_successor(state: Election, leading: Leading) -> Decision:
     assert leading.handing is not None
     reason = leading.handing.reason
     state = replace(state, phase=replace(leading, handing=None))
-    if state.stands:
+    if may_lead(state):
         return state, []
     return end(state, f"{reason}; no successor was ready")
 

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Final, get_args
 
 from actors.effects import After, Ask, Cancel, Effect, Emit, Load, Persist, Reply, Send
 from actors.election import ballot as ballots
-from actors.election import groups, orders, rules, seats, telling, waiting
+from actors.election import groups, orders, rules, seats, siblings, telling, waiting
 from actors.election.founding import Occasion, Sight
 from actors.election.roles import present
 from actors.election.rules import Heard
-from actors.election.state import NEVER, Decision, Election, Leading, Place, opened
+from actors.election.state import NEVER, Decision, Election, Leading, Place, opened, tell_service
 from actors.messages.base import Message, split_address
 from actors.messages.election import (
     AskRole,
@@ -29,6 +29,8 @@ from actors.messages.election import (
     ElectionWaits,
     Electorate,
     GiveUpSeats,
+    Introduce,
+    LeadClaimed,
     Leadership,
     LeaseRenewed,
     LookDue,
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
 PARENT: Final = "election"
 LOOK_S: Final = 5.0  # what the ring is told is compared with what it says
 FOUND_S: Final = 1.0  # while there is no electorate
+ROLL_S: Final = 60.0  # for members of a group that only rolls to be seen, before it is founded
 SERVICE_S: Final = 10.0  # for the service of a resumed leader to be there; else it steps down
 _FRAMES: Final = get_args(ElectionFrame)
 
@@ -102,6 +105,8 @@ class Part:
         self._calls = 0
         self._lease_said: tuple[int, float] = (0, 0.0)  # term, and until when
         self._waits = ""
+        self._claims: bool | None = None  # as the sibling was told
+        self._record_told: Electorate | None = None  # of kind `update`, to who updates
         self._is_over = False
 
     # ── a life ──
@@ -137,8 +142,11 @@ class Part:
                 return self._from("", message)
             case GiveUpSeats():
                 return self._from("", WithdrawFromElection(self._place.service, *self._place.names))
+            case Introduce():
+                return [Send(PARENT, LeadClaimed(*state.names, siblings.claims(state)))]
             case AskRole():
-                return [Reply(present(state))]
+                self._record_told = None
+                return [Reply(present(state)), *self._tell_record_here()]
             case QueryElections():
                 return [Reply(Elections((waiting.view(state, now),)))]
             case StepDown():
@@ -151,6 +159,7 @@ class Part:
                 return self._answered(message)
             case (
                 ElectionDue()
+                | LeadClaimed()
                 | ServiceFitness()
                 | RoleSettled()
                 | SuitabilityRead()
@@ -179,7 +188,8 @@ class Part:
         state = replace(state, stands=False, process=process)
         said: list[Effect] = [Emit(VotesLost(*state.names, voter))] if lost else []
         begun = self._decided(rules.start(state, self._at.now))
-        return [*said, *begun, Send(PARENT, Subscribe()), After(FOUND_S, LookDue(), "look")]
+        asked = [Send(PARENT, Introduce(*state.names)), Send(PARENT, Subscribe())]
+        return [*said, *begun, *asked, After(FOUND_S, LookDue(), "look")]
 
     # ── what is said ──
 
@@ -201,7 +211,10 @@ class Part:
         if isinstance(message, ProposeElectorate):
             return message.service_group == group and message.keeper == kind
         record: Electorate | None = getattr(message, "record", None)
-        return record is None or (record.service_group == group and groups.is_whole(record))
+        if record is None:
+            return True
+        mine = record.service_group == group and record.keeper == kind
+        return mine and groups.is_whole(record)
 
     def _from(self, member: str, message: Heard) -> list[Effect]:
         at = self._at
@@ -214,7 +227,8 @@ class Part:
     def _decided(self, decision: Decision) -> list[Effect]:
         self._state, effects = decision
         effects = [effect for one in effects for effect in self._filtered(one)]
-        return [*effects, *self._tell_ring(), *self._settle_orders(), *self._give_up()]
+        told = [*self._tell_ring(), *self._tell_sibling(), *self._tell_record_here()]
+        return [*effects, *told, *self._settle_orders(), *self._give_up()]
 
     def _filtered(self, effect: Effect) -> list[Effect]:
         match effect:
@@ -250,6 +264,21 @@ class Part:
         self._sent = record
         return [telling.of_record(record)]
 
+    def _tell_sibling(self) -> list[Effect]:
+        claims = siblings.claims(self._known)
+        if claims == self._claims:
+            return []
+        self._claims = claims
+        return [Send(PARENT, LeadClaimed(*self._place.names, claims))]
+
+    def _tell_record_here(self) -> list[Effect]:
+        """Who updates the service decides by majorities of the same voters."""
+        record = self._known.record
+        if self._place.kind == "topology" or record is None or record == self._record_told:
+            return []
+        self._record_told = record
+        return [tell_service(self._known, record)]
+
     def _look(self) -> list[Effect]:
         """Now and then: found, repeat what the ring has lost, say what is waited for."""
         effects = self._from("", ElectionDue())
@@ -266,6 +295,8 @@ class Part:
             said = seen.leader if seen.leader and seen.leader.leader == self._place.me else None
             if self._has_told and said != self._told:
                 effects.append(telling.of_leader(state, self._told))
+        self._claims = None  # it is told again
+        effects += self._tell_sibling()
         if self._may_found():
             effects.append(Ask("gossip", QueryMembers(), "members"))
         effects += self._say_what_is_waited_for()
@@ -303,7 +334,9 @@ class Part:
         candidates = {*seen.candidates, me}
         expect = max(seen.expect, stood.bootstrap_expect if stood is not None else 0)
         joined = not ring.seeds or 2 * ring.seeds_joined > ring.seeds
-        sight = Sight(joined, ring.unsynced, tuple(sorted(candidates)), expect)
+        waited_s = self._at.now - self._place.began_s
+        wait_s = ROLL_S - waited_s if self._place.kind == "update" and not seen.expect else 0.0
+        sight = Sight(joined, ring.unsynced, tuple(sorted(candidates)), expect, wait_s)
         proposal = f"{me[:8]}.{self._place.instance}.{self._drawn()}"
         return Occasion(sight, proposal, self._at.stamp(), forced)
 

@@ -38,8 +38,8 @@ behind the term and the record they know, so the next try is not behind. A membe
 suitability stands itself in the next term, if its service would lead; if not, it takes a majority
 of the others, as when that member were not there.
 
-This module is one member's part in the election that keeps the group's record. Times are seconds by
-the member's own clock (CLOCK_BOOTTIME).
+This module is one member's part in one election. Times are seconds by the member's own clock
+(CLOCK_BOOTTIME).
 """
 
 from __future__ import annotations
@@ -50,7 +50,17 @@ from typing import TYPE_CHECKING, TypeAlias
 import msgspec
 
 from actors.effects import After, Effect
-from actors.election import candidacy, changes, founding, leading, oaths, ring, seats, voting
+from actors.election import (
+    candidacy,
+    changes,
+    founding,
+    leading,
+    oaths,
+    ring,
+    seats,
+    siblings,
+    voting,
+)
 from actors.election.ballot import Ballot, slot_of
 from actors.election.founding import Occasion
 from actors.election.state import (
@@ -75,6 +85,7 @@ from actors.messages.election import (
     ElectionFrame,
     Electorate,
     ElectorateStored,
+    LeadClaimed,
     PreVote,
     ProposalAborted,
     ProposalAnswer,
@@ -113,6 +124,7 @@ FromHere: TypeAlias = (
     | PersistFailed
     | Electorate
     | RingSeen
+    | LeadClaimed
     | Occasion
 )
 Heard: TypeAlias = FromPeer | FromHere
@@ -261,6 +273,8 @@ def _from_here(state: Election, message: Heard, now: float, random: Random) -> D
             return ring.hear_record(state, message, now, random)
         case Occasion():
             return _founded(*founding.consider(state, message, now), now, random)
+        case LeadClaimed(claims=claims):
+            return _claimed(state, now, random, claims=claims)
         case RingSeen():
             return ring.see(state, message, now, random)
         case _:
@@ -321,17 +335,33 @@ def _founded(state: Election, effects: list[Effect], now: float, random: Random)
 def _fitness(state: Election, now: float, random: Random, *, stands: bool) -> Decision:
     was, state = state.stands, replace(state, stands=stands)
     if isinstance(state.phase, Leading) and not stands:
-        return _leave(state, now)
+        return _leave(state, "its service is to stop", now)
     if stands and not was and isinstance(state.phase, Waiting):
         state = rest_a_while(state, now, random)
     return state, []
 
 
-def _leave(state: Election, now: float) -> Decision:
-    """The leader's service is to end: hand over if somebody can take it, else just end."""
-    leading_, reason = state.phase, "its service is to stop"
-    assert isinstance(leading_, Leading)
-    if leading_.ending is None and (leading_.handed or not leading_.fit):
+def _claimed(state: Election, now: float, random: Random, *, claims: bool) -> Decision:
+    """The sibling leads here or may soon lead, or does no more."""
+    deferred = state.deferred
+    state = replace(state, sibling=claims)
+    if not claims and deferred is not None:
+        state = replace(state, deferred=None)
+        return candidacy.asked_ready(state, *deferred, now, random)
+    if state.place.kind == "topology" or not siblings.hinders(state):
+        return state, []
+    if isinstance(state.phase, Leading):
+        return _leave(state, "its member is to lead the service", now)
+    if isinstance(state.phase, Asking | Preparing | Standing):
+        state = rest_a_while(state, now, random)
+    return state, []
+
+
+def _leave(state: Election, reason: str, now: float) -> Decision:
+    """The leader is to lead no more: hand over if somebody can take it, else just end."""
+    phase = state.phase
+    assert isinstance(phase, Leading)
+    if phase.ending is None and (phase.handed or not leading.fit(state, now)):
         return leading.end(state, reason)
     return leading.hand_over(state, reason, now)
 

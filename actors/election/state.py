@@ -14,6 +14,7 @@ from actors.election import electorate, timing
 from actors.election.ballot import Ballot
 from actors.messages.base import MemberId, Message, join_address
 from actors.messages.election import (
+    AskReady,
     AskSeat,
     ElectionKind,
     Electorate,
@@ -210,6 +211,9 @@ class Election:
     sworn: frozenset[MemberId] = frozenset()  # departed: an operator's oath that they are gone
     absent: Mapping[MemberId, float] = field(default_factory=dict)  # voter not alive → since when
     waits: str = ""  # why it founds nothing
+    sibling: bool = False  # the election of the other kind leads here, or may soon lead
+    hindered: bool = False  # it would stand, but for the sibling
+    deferred: tuple[MemberId, AskReady] | None = None  # answered when the sibling has let go
     tried: Asking | Standing | None = None  # the last try that failed, until a leader is heard
 
     @property
@@ -299,8 +303,9 @@ def tell(state: Election, member: MemberId, message: Message) -> Send:
 
 
 def tell_service(state: Election, message: Message) -> Send:
-    """Say something to the service."""
-    return Send(f"service/{state.place.service}", message)
+    """Say something to the service, or to who updates it."""
+    role = "service" if state.place.kind == "topology" else "update"
+    return Send(f"{role}/{state.place.service}", message)
 
 
 def others(state: Election) -> list[MemberId]:

@@ -17,6 +17,7 @@ PROMISE_S: Final = 4.6  # for which who acked a round refuses everybody but that
 DEMOTE_S: Final = 2.5  # without an acked round: the leader's service is told to stop leading
 SETTLE_S: Final = 3.8  # after the sending of that round the launcher kills the service
 THAW_S: Final = 1.2  # between two looks at the clock: the process was paused; it tries one round
+SILENT_S: Final = 1.5  # a follower that has not acked for three rounds is no successor
 SUCCESSOR_S: Final = 2.0  # for who was handed a term to hold a lease; then the giver stands itself
 LAST_RECORD_S: Final = 10.0  # for a majority to store it; then the next leader goes on with it
 CRITICAL_S: Final = 20.0  # its service may recover; then the leader looks for a healthy successor

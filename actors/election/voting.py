@@ -17,6 +17,7 @@ from actors.effects import Emit, Send
 from actors.election import electorate, timing
 from actors.election.ballot import has_left, raised
 from actors.election.roles import follow, nobody_leads
+from actors.election.siblings import may_lead
 from actors.election.state import (
     Asking,
     Decision,
@@ -154,7 +155,8 @@ def hear_round(
 
 def promised(state: Election, leader: MemberId, term: int, now: float, random: Random) -> Decision:
     """Refuse everybody but `leader` from now on, and follow it."""
-    state = replace(state, promise=Promise(leader, term, now + timing.PROMISE_S), tried=None)
+    promise = Promise(leader, term, now + timing.PROMISE_S)
+    state = replace(state, promise=promise, tried=None, hindered=False)
     effects = []
     if state.told != ("follower", term, leader):
         electorate_id = state.record.id if state.record is not None else ""
@@ -206,7 +208,7 @@ def _is_fitter(state: Election, asker: MemberId, ask: RequestVote) -> bool:
     mine = state.suitability[1]
     if mine != ask.suitability:
         return mine < 0 or mine > ask.suitability
-    return state.stands and state.is_voter and state.place.me > asker
+    return may_lead(state) and state.is_voter and state.place.me > asker
 
 
 def _answer(
@@ -240,7 +242,7 @@ def _ack(state: Election, leader: MemberId, renewal: Renewal, reason: Refusal) -
         reason=reason,
         own_term=state.ballot.term,
         stamp=record.stamp if record is not None else renewal.stamp,
-        fit=state.stands and state.is_voter,
+        fit=may_lead(state) and state.is_voter,
         healthy=state.critical_s is None,
     )
     return Send("election/rounds", SendRenewalAck(leader, ack))

@@ -1,9 +1,10 @@
 """Leader election: electorates, votes, leases, and who is told of them.
 
-A group has one electorate and up to two elections on it, kind `topology` (the leader of the
-service) and kind `update` (who conducts updates). Each election is an actor
+A group has up to two elections, kind `topology` (the leader of the service) and kind `update` (who
+conducts updates), each with an electorate of its own. Each election is an actor
 `election/<service group>/<kind>` on every member that takes part; they talk to their peers of the
-same path. Times are seconds; instants are CLOCK_BOOTTIME of whoever says them.
+same path. What is told to a service in kind `update` goes to `update/<name>`. Times are seconds;
+instants are CLOCK_BOOTTIME of whoever says them.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ Voters: TypeAlias = Annotated[tuple[Voter, ...], msgspec.Meta(max_length=MAX_VOT
 class Electorate(Message, frozen=True):
     """Who votes in a group: a durable record, and the body of an `electorate` rumor.
 
-    `keeper` is the kind whose leader changes the record; `stamp.term` is a term of that kind.
+    `keeper` is the kind of election it is for, whose leader changes it; `stamp.term` is its term.
     `previous` are the voters before the last change, until that is committed (`committed` false: a
     majority of both sets counts). `founded` is a hybrid clock reading. `dissolved_into` names the
     electorate that the members join instead.
@@ -222,7 +223,7 @@ class Released(Message, frozen=True):
 
 
 class StoreElectorate(Message, frozen=True):
-    """leader (of the keeper kind, in `term`) → voters: make this record durable."""
+    """leader (in `term`) → voters: make this record durable."""
 
     record: Electorate
     voter: Key
@@ -333,6 +334,8 @@ ElectionFrame: TypeAlias = (
 class StandForElection(Message, frozen=True):
     """`service/<name>` → `election`: this member takes part; repeated each 5 s (idempotent).
 
+    `bootstrap_expect` is 1 for kind `update` where no topology leader is wanted either: such a
+    group is founded with the members that are seen a minute after the start.
     `process` is the launcher's key of the process that acts as leader, empty for none (`update`).
     `suitability_hook`: the package has one, so this member is asked `ReadSuitability`. `leads`: it
     would lead if elected; false for a stopped service, which keeps its seat and votes.
@@ -577,36 +580,22 @@ class RenewalAcked(Message, frozen=True):
 
 
 class Introduce(Message, frozen=True):
-    """election ↔ its sibling of the other kind: here I am; tell me what I have to know."""
-
-    instance: str
-
-
-class TakeElectorate(Message, frozen=True):
-    """keeper → sibling: the record from now on; nothing may be done on an older one."""
-
-    record: Electorate
-    leads: bool
-    stands: bool = False
-
-
-class ElectorateTaken(Message, frozen=True):
-    """sibling → keeper: taken, durably. `leads`: it holds, or may hold, a lease of its own kind."""
-
-    electorate: str
-    stamp: Stamp
-    leads: bool = False
-
-
-class SeatGivenUp(Message, frozen=True):
-    """An election → `election`: this member has no seat in it any more; the actor may end."""
+    """An election → `election` → its sibling of the other kind: say what you claim."""
 
     service_group: str
     kind: ElectionKind
 
 
-class KeeperWanted(Message, frozen=True):
-    """An election → `election`: the group's record is kept by the other kind; run that too."""
+class LeadClaimed(Message, frozen=True):
+    """An election of `kind` → `election` → its sibling: whether it leads here, or may soon lead."""
+
+    service_group: str
+    kind: ElectionKind
+    claims: bool
+
+
+class SeatGivenUp(Message, frozen=True):
+    """An election → `election`: this member has no seat in it any more; the actor may end."""
 
     service_group: str
     kind: ElectionKind

@@ -8,6 +8,7 @@ from actors.effects import After, Effect, Send, Spawn
 from actors.messages.base import Event, Message
 from actors.messages.election import (
     AskRole,
+    ElectionKind,
     Elections,
     ElectionView,
     LeaseLost,
@@ -30,8 +31,8 @@ from actors.simulation.scheduler import SECOND
 from actors.simulation.supervisors import supervisor
 
 GROUP = "db.default"
-KIND = "topology"
-SERVICE = "service/db"
+KIND: ElectionKind = "topology"
+ACTORS: dict[ElectionKind, str] = {"topology": "service/db", "update": "update/db"}
 SETTLE_S = 0.05  # for a hook, say
 
 
@@ -46,24 +47,43 @@ class Heard:
     told: list[tuple[float, int, Message]] = field(default_factory=list)
 
     silent: set[int] = field(default_factory=set)  # machines whose service stands no more
+    suitability: dict[int, int] = field(default_factory=dict)
 
-    def roles(self, machine: int) -> list[RoleChanged]:
-        return [m for _, one, m in self.told if one == machine and isinstance(m, RoleChanged)]
+    def roles(self, machine: int, kind: ElectionKind = KIND) -> list[RoleChanged]:
+        return [
+            message
+            for _, one, message in self.told
+            if one == machine and isinstance(message, RoleChanged) and message.kind == kind
+        ]
+
+
+@dataclass(frozen=True)
+class Offer:
+    """How the members offer their service: which elections they take part in."""
+
+    kinds: tuple[ElectionKind, ...] = (KIND,)
+
+    def info(self, member: str) -> ServiceInfo:
+        topology = "leader" if "topology" in self.kinds else "standalone"
+        strategy = "rolling" if "update" in self.kinds else "none"
+        return ServiceInfo(member, GROUP, "core/db", topology=topology, strategy=strategy)
 
 
 class StandIn(Actor):
-    """`service/db`: takes part, and acts in whatever role it is told."""
+    """`service/db` or `update/db`: takes part, and acts in whatever role it is told."""
 
     def __init__(
-        self, context: Context, machine: Machine, heard: Heard, suitability: int | None
+        self, context: Context, machine: Machine, heard: Heard, kind: ElectionKind, offer: Offer
     ) -> None:
         super().__init__(context)
         self._machine = machine
         self._heard = heard
-        self._suitability = suitability
+        self._kind = kind
+        self._offer = offer
+        self._suitability = heard.suitability.get(machine.number)
 
     def started(self) -> list[Effect]:
-        return [Send("election", AskRole(GROUP, KIND)), *self._stand()]
+        return [Send("election", AskRole(GROUP, self._kind)), *self._stand()]
 
     def step(self, message: Message) -> list[Effect]:
         now_s = self._machine.ring.scheduler.now_s
@@ -72,14 +92,13 @@ class StandIn(Actor):
             case Repeat():
                 return self._stand()
             case RoleChanged(role=role, term=term):
-                settled = Settle(RoleSettled(GROUP, KIND, role, term))
+                settled = Settle(RoleSettled(GROUP, self._kind, role, term))
                 return [After(SETTLE_S, settled)]
             case Settle(settled):
                 return [Send("election", settled)]
             case ReadSuitability(term=term):
-                return [
-                    Send("election", SuitabilityRead(GROUP, KIND, term, self._suitability or 0))
-                ]
+                read = SuitabilityRead(GROUP, self._kind, term, self._suitability or 0)
+                return [Send("election", read)]
             case ServiceFitness():
                 return [Send("election", message)]
             case _:
@@ -88,9 +107,11 @@ class StandIn(Actor):
     def _stand(self) -> list[Effect]:
         if self._machine.number in self._heard.silent:
             return []
-        info = ServiceInfo(self.context.member, GROUP, "core/db", topology="leader")
-        hook = self._suitability is not None
-        stands = StandForElection("db", GROUP, KIND, 3, hook, "service:db")
+        info = self._offer.info(self.context.member)
+        hook = self._suitability is not None and self._kind == "topology"
+        process = "service:db" if self._kind == "topology" else ""
+        expect = 3 if "topology" in self._offer.kinds else 1
+        stands = StandForElection("db", GROUP, self._kind, expect, hook, process)
         return [
             Send("gossip", PublishRumor("service", GROUP, info)),
             Send("election", stands),
@@ -108,23 +129,31 @@ class Elected:
     """Supervisors that elect the leader of one group."""
 
     def __init__(
-        self, seed: str, members: int = 3, suitability: tuple[int, ...] = (), **kind: object
+        self,
+        seed: str,
+        members: int = 3,
+        suitability: tuple[int, ...] = (),
+        kinds: tuple[ElectionKind, ...] = (KIND,),
     ) -> None:
-        self.heard = Heard()
-        self.ring = Ring(seed, **kind)  # type: ignore[arg-type]
+        self.heard = Heard(suitability=dict(enumerate(suitability)))
+        self.offer = Offer(kinds)
+        self.ring = Ring(seed)
         seeds = (self.ring.address(0),)
         for number in range(members):
-            value = suitability[number] if suitability else None
-            self.ring.add(self._root(seeds, value, permanent=number == 0), Quartz())
+            self.ring.add(self._root(seeds, permanent=number == 0), Quartz())
 
-    def _root(self, seeds: tuple[str, ...], value: int | None, *, permanent: bool) -> Root:
+    def _root(self, seeds: tuple[str, ...], *, permanent: bool) -> Root:
         plain = supervisor(seeds, permanent=permanent)
 
         def root(process: SupervisorProcess) -> RootActor:
             node = plain(process)
             identity, children = node.args
-            stand_in = Spawn(SERVICE, StandIn, (process.machine, self.heard, value))
-            return RootActor(node.actor_class, (identity, (*children, stand_in)))
+            about = process.machine, self.heard
+            stand_ins = (
+                Spawn(ACTORS[kind], StandIn, (*about, kind, self.offer))
+                for kind in self.offer.kinds
+            )
+            return RootActor(node.actor_class, (identity, (*children, *stand_ins)))
 
         return root
 
@@ -140,30 +169,31 @@ class Elected:
             if isinstance(logged.event, kind)
         ]
 
-    def leases(self) -> dict[int, float]:
-        """Machine → true seconds until which its lease lasts (all clocks run true here)."""
+    def leases(self, kind: ElectionKind) -> dict[int, float]:
+        """Machine → until when its lease lasts, by its own clock."""
         found: dict[int, float] = {}
         for logged in self.ring.log.events:
             match logged.event:
-                case LeaseRenewed(until_s=until_s):
-                    clock = self.ring.machines[logged.machine].clock
-                    found[logged.machine] = self.ring.scheduler.now_s + until_s - clock.now()
-                case LeaseLost():
+                case LeaseRenewed(kind=of, until_s=until_s) if of == kind:
+                    found[logged.machine] = until_s
+                case LeaseLost(kind=of) if of == kind:
                     found.pop(logged.machine, None)
         return found
 
-    def leaders(self) -> list[int]:
+    def leaders(self, kind: ElectionKind = KIND) -> list[int]:
         """The machines whose lease lasts now."""
-        now_s = self.ring.scheduler.now_s
-        return sorted(m for m, until_s in self.leases().items() if until_s > now_s)
+        clocks = [machine.clock for machine in self.ring.machines]
+        return sorted(m for m, until_s in self.leases(kind).items() if until_s > clocks[m].now())
 
-    def wait_for_leader(self, within_s: float = 30.0, besides: int = -1) -> int:
-        assert self.ring.run_until(lambda: self._has_other(besides), within_s), "nobody leads"
-        (leader,) = self.leaders()
+    def wait_for_leader(
+        self, within_s: float = 30.0, besides: int = -1, kind: ElectionKind = KIND
+    ) -> int:
+        def found() -> bool:
+            return any(machine != besides for machine in self.leaders(kind))
+
+        assert self.ring.run_until(found, within_s), f"nobody leads ({kind})"
+        (leader,) = self.leaders(kind)
         return leader
-
-    def _has_other(self, besides: int) -> bool:
-        return any(machine != besides for machine in self.leaders())
 
     def stop_standing(self, machine: int) -> None:
         """Its service is unloaded: it does not say any more that it stands."""
@@ -174,8 +204,8 @@ class Elected:
         assert process is not None
         process.world.tell("node", KillActor(actor), sender="port/killer")
 
-    def view(self, machine: int) -> ElectionView:
+    def view(self, machine: int, kind: ElectionKind = KIND) -> ElectionView:
         answer = self.ring.ask(self.ring.machines[machine], "election", QueryElections(GROUP))
         assert isinstance(answer, Elections), answer
-        (view,) = answer.elections
+        (view,) = (view for view in answer.elections if view.kind == kind)
         return view

@@ -28,9 +28,9 @@ ELECTION = f"election/{GROUP}/{KIND}"
 CRASH_S = 7.0  # from a leader's end to the next one's lease
 
 
-def whole(seed: str, members: int = 3, **kind: object) -> tuple[Elected, int]:
+def whole(seed: str, members: int = 3) -> tuple[Elected, int]:
     """A ring that has a leader, in which nothing is about to change."""
-    elected = Elected(seed, members, **kind)  # type: ignore[arg-type]
+    elected = Elected(seed, members)
     elected.start()
     leader = elected.wait_for_leader()
     elected.ring.run_for(6.0)
