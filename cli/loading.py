@@ -55,7 +55,7 @@ def _options(command: Callable[..., Any], *, updating: bool) -> Callable[..., An
             "--topology",
             type=click.Choice(["standalone", "leader"]),
             help=f"How the members of the group stand to one another.{shown('standalone')} "
-            "A group with a leader waits for its election; this release holds none, and says so.",
+            "With leader, members start when one of them is elected, and know their role.",
         ),
         click.option(
             "-s",

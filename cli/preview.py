@@ -19,12 +19,12 @@ import msgspec
 from actors import __version__
 from actors.errors import UsageError
 from actors.messages.depot import PackageInfo
-from actors.messages.ring import GroupMember, ServiceInfo, SysInfo
+from actors.messages.ring import GroupElection, GroupMember, ServiceInfo, SysInfo
 from actors.messages.service import ServiceSpec
 from actors.node.layout import StateLayout
 from actors.service import gates
 from actors.service.configuration import Layers, environment_name, read_environment, read_toml
-from actors.service.context import Election, Group, Here
+from actors.service.context import Group, Here
 from actors.service.templating import ServiceFiles, parse_templates, service_files
 from cli.problem import Failure, suggestion
 
@@ -190,13 +190,13 @@ def _group(own: ServiceInfo, role: Role, exports: Collection[str]) -> Group:
         case "none":
             return Group(own.service_group, (me,))
         case "leader":
-            return Group(own.service_group, (me,), Election("finished", ME, 1))
+            return Group(own.service_group, (me,), GroupElection("finished", ME, 1))
         case "follower":
             said = {key: f"<leader.{key}>" for key in exports}
             leads = _info(OTHER, own.service_group, own.package)
             leads = msgspec.structs.replace(leads, exports=said)
             members = (me, GroupMember(leads, "alive"))
-            return Group(own.service_group, members, Election("finished", OTHER, 1))
+            return Group(own.service_group, members, GroupElection("finished", OTHER, 1))
 
 
 def _info(member: str, group: str, package: str) -> ServiceInfo:

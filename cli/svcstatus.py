@@ -12,7 +12,10 @@ from cli.problem import Failure
 from cli.values import check_service
 
 COLUMNS = ("package", "type", "desired", "state", "elapsed", "pid", "group")
-WIDE = ("restarts", "health", "strategy", "update", "offered", "next-try", "last-exit", "reason")
+WIDE = (
+    *("restarts", "health", "strategy", "update", "offered"),
+    *("role", "term", "next-try", "last-exit", "reason"),
+)
 SAID = {
     "installing": "{} is being installed",
     "taking": "{} is installed",
@@ -35,7 +38,8 @@ def status(
 ) -> None:
     """Show desired and actual state of all services, or of SERVICE.
 
-    A line a service, each cell one word; why a service is not as desired is said on stderr.
+    A line a service, each cell one word; why a service is not as desired is said on stderr, and
+    what a member of a group with a leader acts as.
     """
     found = asked.ask(QueryServices(check_service(service) if service else ""), Services).services
     if service and not found:
@@ -49,10 +53,20 @@ def status(
     columns = COLUMNS + WIDE if wide else COLUMNS
     table(columns, [_row(one, wide=wide) for one in found])
     for one in found:
-        if one.reason and not wide and one.stage != one.spec.desired_state:
+        unlike = one.stage != one.spec.desired_state or one.role == "none"
+        if one.reason and unlike and not wide:
             say(f"{one.spec.service_group}: {one.stage}: {one.reason}")
+        if one.role in ("leader", "follower") and not wide:
+            say(f"{one.spec.service_group}: {_acts(one)}")
         if one.update is not None and (text := _update(one.update)):
             say(f"{one.spec.service_group}: {text}")
+
+
+def _acts(status: ServiceStatus) -> str:
+    """What it acts as, in words."""
+    if status.role == "leader":
+        return f"leader in term {status.term}"
+    return f"follower of {status.leader[:8]} in term {status.term}"
 
 
 def _row(status: ServiceStatus, *, wide: bool) -> tuple[object, ...]:
@@ -77,6 +91,8 @@ def _row(status: ServiceStatus, *, wide: bool) -> tuple[object, ...]:
         spec.update_strategy,
         status.update.state if status.update else None,
         (status.update.offered or None) if status.update else None,
+        status.role or None,
+        status.term or None,
         next_try,
         last_exit,
         status.reason,  # words, therefore last
@@ -108,6 +124,8 @@ def _facts(status: ServiceStatus) -> dict[str, object]:
         "next_try_s": status.next_try_s,
         "last_exit": status.last_exit,
         "health": status.health,
+        "role": status.role or None,
+        "leader": status.leader or None,
         "leader_term": status.term,
         "update": msgspec.to_builtins(status.update) if status.update else None,
         "spec": {name: getattr(spec, name) for name in spec.__struct_fields__},

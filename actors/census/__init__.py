@@ -1,6 +1,6 @@
-"""The census: which members offer which service groups, and how they are, as one document.
+"""The census: which members offer which service groups, how they are, and who leads them.
 
-`fold` makes it of `service` rumors and member standings, `actor` is its shell. Equal stores give
+`fold` and `leaders` make it of rumors and member standings, `actor` is its shell. Equal stores give
 byte-equal groups on all members; only the version number is local.
 
 2026-11-22: A fold over everything gossip knows, repeated whenever something changed. Rejected:
@@ -13,4 +13,8 @@ services. Suspects stay, because most suspicions are refuted within seconds.
 
 2026-11-22: A service rumor counts only if it names its own owner as the member. Rejected: believing
 the body, with which one member could list services of another.
+
+2026-11-25: Who leads a group is folded from what leaders and electorates say of themselves, and a
+leader that is not alive leads nobody. Rejected: asking the elections of this member, which knows
+nothing of the groups that it has no part in, and those are what services are bound to.
 """

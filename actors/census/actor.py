@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from actors.census import facts, fold
+from actors.census import facts, fold, leaders
 from actors.effects import After, Ask, Effect, Emit, Reply, Send
 from actors.messages.base import Address, MemberId, Message
 from actors.messages.envelope import Ticket
@@ -13,6 +13,7 @@ from actors.messages.groups import ApplyConfig, GroupFacts, QueryGroup, UploadFi
 from actors.messages.ring import (
     UNCHANGED,
     Census,
+    GroupElections,
     GroupMember,
     MemberHealth,
     MembersChanged,
@@ -28,6 +29,7 @@ from actors.runtime.actor import Actor, Context
 
 REPEAT_S: Final = 5.0  # subscriptions are messages, and may be lost with their instance
 EXPIRES_S: Final = 20.0  # a subscription not repeated for so long is over
+KINDS: Final = (fold.KIND, *fold.GROUP_KINDS, *leaders.KINDS)
 
 
 class Repeat(Message, frozen=True):
@@ -52,6 +54,7 @@ class CensusActor(Actor):
         self._told: tuple[Rumor, ...] | None = None
         self._rumors: dict[fold.RumorId, Rumor] | None = None
         self._groups: dict[str, tuple[GroupMember, ...]] | None = None
+        self._elections: dict[str, GroupElections] = {}
         self._facts: GroupFacts | None = None
         self._version = 0
         self._subscribers: dict[Address, Subscription] = {}
@@ -87,7 +90,7 @@ class CensusActor(Actor):
 
     def _subscribe(self, *, again: bool) -> list[Effect]:
         repeat = After(REPEAT_S, Repeat(), "repeat")
-        return [Send("gossip", Subscribe((fold.KIND, *fold.GROUP_KINDS), again)), repeat]
+        return [Send("gossip", Subscribe(KINDS, again)), repeat]
 
     # ── the view ──
 
@@ -127,15 +130,18 @@ class CensusActor(Actor):
             effects += [Send(who, group_facts) for who in wanting]
             effects += self._settle()
         groups = fold.groups(self._rumors, self._healths)
-        if groups != self._groups:
-            self._groups = groups
+        elections = leaders.elections(self._rumors.values(), self._healths)
+        if (groups, elections) != (self._groups, self._elections):
+            self._groups, self._elections = groups, elections
             self._version += 1
-            census = Census(self._version, groups)
+            census = Census(self._version, groups, elections)
             effects += [Send(who, census) for who in self._subscribers]
         return effects
 
     def _census(self) -> Census | None:
-        return None if self._groups is None else Census(self._version, self._groups)
+        if self._groups is None:
+            return None
+        return Census(self._version, self._groups, self._elections)
 
     def _subscribed(self, who: Address, *, wants_facts: bool) -> list[Effect]:
         self._subscribers[who] = Subscription(wants_facts, self.context.now() + EXPIRES_S)

@@ -14,6 +14,7 @@ RumorId: TypeAlias = tuple[str, str, MemberId]  # kind, key, owner; a group's fa
 
 KIND: Final = "service"
 GROUP_KINDS: Final = ("config", "file")
+SHARED: Final = frozenset((*GROUP_KINDS, "electorate"))  # facts of a group, whoever owns them
 LISTED: Final[frozenset[MemberHealth]] = frozenset({"alive", "suspect"})
 
 
@@ -30,7 +31,7 @@ def update(rumors: dict[RumorId, Rumor], heard: Iterable[Rumor]) -> dict[RumorId
     """The rumors known, with newer ones taken in. A withdrawn one is dropped."""
     known = dict(rumors)
     for rumor in heard:
-        owner = "" if rumor.kind in GROUP_KINDS else rumor.owner
+        owner = "" if rumor.kind in SHARED else rumor.owner
         if rumor.gone:
             known.pop((rumor.kind, rumor.key, owner), None)
         else:

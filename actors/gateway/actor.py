@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias, TypeVar
 
 from actors.effects import After, Ask, Cancel, Effect, Reply
+from actors.gateway.leaders import Standing
 from actors.gateway.metrics import samples
 from actors.gateway.ring import butterfly_document, census_document
 from actors.gateway.routes import Route, parse
 from actors.gateway.services import HEALTH_CODES, health_document, service_document
 from actors.messages.base import Message
 from actors.messages.control import QuerySupervisor, SupervisorInfo
+from actors.messages.election import Elections, QueryElections
 from actors.messages.envelope import Ticket
 from actors.messages.gateway import (
     GatherOverdue,
@@ -38,7 +40,12 @@ RING: Final[tuple[tuple[str, Message], ...]] = (
     ("census", QueryGroup()),
 )
 FIRST: Final[dict[str, tuple[tuple[str, Message], ...]]] = {
-    "services": (("specs", QueryServices()), ("node", QuerySupervisor())),
+    "services": (
+        ("specs", QueryServices()),
+        ("node", QuerySupervisor()),
+        ("census", QueryCensus()),
+        ("election", QueryElections()),
+    ),
     "census": RING,
     "butterfly": RING,
     "metrics": (("gossip", QueryMembers()), ("specs", QueryServices()), ("node", ListActors())),
@@ -155,8 +162,10 @@ def _finish(gathering: Gathering, wall_s: float) -> HttpAnswered:
 
 def _services(gathering: Gathering, wall_s: float) -> HttpAnswered:
     sup, trusted = gathering.one(SupervisorInfo), gathering.trusted
-    reports = gathering.all(ServiceReport)
-    documents = [service_document(report, sup, wall_s, trusted=trusted) for report in reports]
+    reports, standing = gathering.all(ServiceReport), _standing(gathering)
+    documents = [
+        service_document(report, sup, wall_s, standing, trusted=trusted) for report in reports
+    ]
     return HttpAnswered(200, sorted(documents, key=lambda one: str(one["service_group"])))
 
 
@@ -173,7 +182,17 @@ def _one_service(gathering: Gathering, wall_s: float) -> HttpAnswered:
         output = found[0] if found else HookOutput()
         document = health_document(report, output, trusted=trusted)
         return HttpAnswered(HEALTH_CODES[report.status.health], document)
-    return HttpAnswered(200, service_document(report, sup, wall_s, trusted=trusted))
+    document = service_document(report, sup, wall_s, _standing(gathering), trusted=trusted)
+    return HttpAnswered(200, document)
+
+
+def _standing(gathering: Gathering) -> Standing:
+    """What is known of elections; whoever does not answer leaves it unknown."""
+    censuses, elections = gathering.all(Census), gathering.all(Elections)
+    return Standing(
+        censuses[0].elections if censuses else {},
+        elections[0].elections if elections else (),
+    )
 
 
 def _census(gathering: Gathering, _wall_s: float) -> HttpAnswered:

@@ -8,7 +8,10 @@ from typing import Final
 
 import tomli
 
-from actors.gateway.services import Json, ident_document, sys_document
+from actors.gateway import leaders
+from actors.gateway.leaders import Json
+from actors.gateway.services import ident_document, sys_document
+from actors.messages.election import ElectionKind
 from actors.messages.groups import GroupConfig, GroupFacts, GroupFile
 from actors.messages.ring import Census, GroupMember, MemberHealth, Members, MemberView
 
@@ -17,11 +20,6 @@ HEALTH: Final[dict[MemberHealth, str]] = {
     "suspect": "Suspect",
     "confirmed": "Confirmed",
     "departed": "Departed",
-}
-NO_ELECTION: Final = {
-    f"{kind}election_is_{state}": False
-    for kind in ("", "update_")
-    for state in ("running", "no_quorum", "finished")
 }
 
 
@@ -32,21 +30,20 @@ def census_document(census: Census, facts: GroupFacts, members: Members, *, trus
     groups: Json = {}
     for name in names:
         population: Json = {
-            one.info.member: _member(one, permanent.get(one.info.member, False), trusted)
+            one.info.member: _member(one, permanent, census, trusted=trusted)
             for one in census.groups.get(name, ())
         }
+        elections = census.elections.get(name, leaders.NONE)
         config, files = facts.configs.get(name), facts.files.get(name, ())
         groups[name] = {
             "service_group": name,
-            "election_status": "None",
-            "update_election_status": "None",
-            "leader_id": None,
-            "update_leader_id": None,
+            **leaders.group_keys(elections),
             "local_member_id": members.me,
             "population": population,
             "service_config": _config(config) if trusted else None,
             "service_files": {file.name: _file(file) for file in files} if trusted else None,
             "changed_service_files": [],
+            "habring": leaders.group_more(elections),
         }
     return {
         "changed": False,
@@ -54,8 +51,8 @@ def census_document(census: Census, facts: GroupFacts, members: Members, *, trus
         "local_member_id": members.me,
         "last_service_counter": census.version,
         "last_membership_counter": len(members.members),
-        "last_election_counter": 0,
-        "last_election_update_counter": 0,
+        "last_election_counter": sum(e.topology.term for e in census.elections.values()),
+        "last_election_update_counter": sum(e.update.term for e in census.elections.values()),
         "last_service_config_counter": sum(c.version for c in facts.configs.values()),
         "last_service_file_counter": sum(f.version for of in facts.files.values() for f in of),
         "habring": {"version": census.version, "settled": members.settled},
@@ -76,6 +73,8 @@ def butterfly_document(
         name: {file.name: _file_rumor(file, trusted=trusted) for file in of}
         for name, of in facts.files.items()
     }
+    elections = _elections(census, "topology")
+    updates = _elections(census, "update")
     departed = sorted(one for one, view in views.items() if view.health == "departed")
     return {
         "member": {
@@ -90,10 +89,10 @@ def butterfly_document(
         "latest_service_config": _each(configs, "service_config"),
         "service_file": _store(files, len(files)),
         "service_files": files,
-        "election": _store({}, 0),
-        "latest_election": {},
-        "election_update": _store({}, 0),
-        "latest_election_update": {},
+        "election": _store(elections, len(elections)),
+        "latest_election": _each(elections, "election"),
+        "election_update": _store(updates, len(updates)),
+        "latest_election_update": _each(updates, "election_update"),
         "departure": _store({"departure": {one: {"member_id": one} for one in departed}}, 0),
         "departed_members": departed,
         "habring": {
@@ -104,8 +103,17 @@ def butterfly_document(
     }
 
 
-def _member(one: GroupMember, permanent: bool, trusted: bool) -> Json:
+def _elections(census: Census, kind: ElectionKind) -> Json:
+    """The elections of a kind as rumors, by group."""
+    found = ((group, elections.of(kind)) for group, elections in census.elections.items())
+    return {g: leaders.rumor_document(g, one) for g, one in found if one.state != "none"}
+
+
+def _member(
+    one: GroupMember, permanent: Mapping[str, bool], census: Census, *, trusted: bool
+) -> Json:
     info = one.info
+    elections = census.elections.get(info.service_group, leaders.NONE)
     service, _, rest = info.service_group.partition(".")
     group, _, org = rest.partition("@")
     return {
@@ -115,12 +123,8 @@ def _member(one: GroupMember, permanent: bool, trusted: bool) -> Json:
         "service": service,
         "group": group,
         "org": org or None,
-        "persistent": permanent,
-        "leader": False,
-        "follower": False,
-        "update_leader": False,
-        "update_follower": False,
-        **NO_ELECTION,
+        "persistent": permanent.get(info.member, False),
+        **leaders.member_keys(elections, info.member),
         "sys": sys_document(info.sys),
         "alive": one.health == "alive",
         "suspect": one.health == "suspect",

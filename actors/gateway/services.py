@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias
+from typing import Final
 
+from actors.gateway.leaders import Json, Standing, last_status, own_document
 from actors.messages.control import SupervisorInfo
 from actors.messages.depot import PackageInfo
 from actors.messages.gateway import HookOutput, ServiceReport
 from actors.messages.ring import SysInfo
 from actors.messages.service import Health
-
-Json: TypeAlias = dict[str, object]
 
 HOOKS: Final = (
     *("file_updated", "health_check", "init", "post_run", "post_stop"),
@@ -34,7 +33,7 @@ DEFAULT_URL: Final = "https://bldr.habitat.sh"
 
 
 def service_document(
-    report: ServiceReport, sup: SupervisorInfo, wall_s: float, *, trusted: bool
+    report: ServiceReport, sup: SupervisorInfo, wall_s: float, standing: Standing, *, trusted: bool
 ) -> Json:
     """One service. Without trust `cfg` and what else may hold secrets are null."""
     status, spec = report.status, report.status.spec
@@ -54,7 +53,7 @@ def service_document(
         "health_check_interval": _duration(spec.health_check_interval),
         "hooks": {name: _hook(name, report) for name in HOOKS},
         "initialized": report.initialized,
-        "last_election_status": "None",
+        "last_election_status": last_status(status, standing),
         "manager_fs_cfg": {
             "data_path": f"{sup_root}/data",
             "member_id_file": f"{sup_root}/MEMBER_ID",
@@ -92,6 +91,10 @@ def service_document(
             "health": status.health,
             "elapsed_s": status.elapsed_s,
             "last_exit": status.last_exit,
+            "role": status.role or None,
+            "leader": status.leader or None,
+            "leader_term": status.term,
+            "elections": own_document(spec.service_group, standing),
             "command": list(spec.cmd) if trusted else None,
         },
     }

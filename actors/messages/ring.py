@@ -10,12 +10,13 @@ from typing import ClassVar, Final, Literal, TypeAlias
 import msgspec
 
 from actors.messages.base import Event, MemberId, Message
-from actors.messages.election import Electorate, Leadership
+from actors.messages.election import ElectionKind, Electorate, Leadership, Stamp
 from actors.messages.groups import GroupConfig, GroupFile
 
 UNCHANGED: Final = "unchanged"
 
 MemberHealth: TypeAlias = Literal["alive", "suspect", "confirmed", "departed"]
+ElectionState: TypeAlias = Literal["none", "running", "no_quorum", "finished"]
 
 
 class Member(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -261,11 +262,47 @@ class GroupMember(msgspec.Struct, frozen=True):
     health: MemberHealth
 
 
+class GroupElection(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How an election of a group stands, by the rumors of the ring.
+
+    `finished`: `leader` says that it leads in `term`, and lives. `running`, `no_quorum`: nobody
+    does, and a majority of the voters is there, or is not. `none`: there is no such election.
+    """
+
+    state: ElectionState = "none"
+    leader: MemberId = ""
+    term: int = 0
+
+
+class GroupElections(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The elections of a group, and the electorate that holds them, empty where none is known.
+
+    `needed` is its quorum. `rivals` are later founded electorates that are not dissolved yet.
+    """
+
+    topology: GroupElection = GroupElection()
+    update: GroupElection = GroupElection()
+    electorate: str = ""
+    stamp: Stamp = Stamp()
+    voters: tuple[MemberId, ...] = ()
+    needed: int = 0
+    committed: bool = True
+    rivals: tuple[str, ...] = ()
+
+    def of(self, kind: ElectionKind) -> GroupElection:
+        """The election of that kind."""
+        return self.topology if kind == "topology" else self.update
+
+
 class Census(Message, frozen=True):
-    """census → subscribers: the groups of the ring. `version` grows with each change here."""
+    """census → subscribers: the groups of the ring, and their elections.
+
+    `version` grows with each change here. A group without an electorate is not in `elections`.
+    """
 
     version: int
     groups: dict[str, tuple[GroupMember, ...]]
+    elections: dict[str, GroupElections] = {}
 
 
 class QueryCensus(Message, frozen=True):

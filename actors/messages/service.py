@@ -10,7 +10,7 @@ from typing import ClassVar, Literal, TypeAlias
 
 import msgspec
 
-from actors.messages.base import Event, Message
+from actors.messages.base import Event, MemberId, Message
 
 Topology: TypeAlias = Literal["standalone", "leader"]
 Strategy: TypeAlias = Literal["none", "at-once", "rolling"]
@@ -89,7 +89,9 @@ class ServiceStatus(msgspec.Struct, frozen=True):
     `elapsed_s` whole seconds in the stage when asked; `reason` says why it waits or failed;
     `next_try_s` seconds until the next start when in backoff (from `since_s` on in
     `ServiceSettled`, from now on in `Services`); `restarts` counts starts after an end nobody asked
-    for; `last_exit` words of the last end. `update` is filled in where it is asked for.
+    for; `last_exit` words of the last end. `role` is what it acts as in its group, empty for a
+    standalone service; then `leader` leads the group in `term`. `update` is filled in where it is
+    asked for.
     """
 
     spec: ServiceSpec
@@ -105,6 +107,8 @@ class ServiceStatus(msgspec.Struct, frozen=True):
     term: int = 0
     since_s: float = 0.0
     update: UpdateStatus | None = None
+    role: Literal["", "none", "leader", "follower"] = ""
+    leader: MemberId = ""
 
 
 # ── commands: control → specs, answered by Accepted, then Settled (or CallFailed) ──
@@ -292,6 +296,18 @@ class GatesDue(Message, frozen=True):
     """A waiting service subscribes to the census again."""
 
 
+class StandDue(Message, frozen=True):
+    """It is time to tell the election again that this member takes part."""
+
+
+class RoleDue(Message, frozen=True):
+    """A service without a role asks for it again, and why there is none."""
+
+
+class HandOverOverdue(Message, frozen=True):
+    """The lead was not handed over in time: the process is stopped all the same."""
+
+
 class RereadSpecs(Message, frozen=True):
     """The directory of specs could not be read at the start: try again."""
 
@@ -367,3 +383,28 @@ class HookFailed(Event, frozen=True):
     how: str
     service_group: str = ""
     sentence: ClassVar[str] = "{hook} of {service} failed: {how}"
+
+
+class RoleTaken(Event, frozen=True):
+    """What a service acts as from now on.
+
+    `leader` is said before anything is told to the process, another role once it does not act as
+    leader any more. The end of the process ends the role too.
+    """
+
+    service: str
+    service_group: str
+    role: str
+    term: int
+    leader: MemberId = ""
+    sentence: ClassVar[str] = "{service} acts as {role} of {service_group} in term {term}"
+
+
+class SuitabilityMeasured(Event, frozen=True):
+    """What the suitability hook said for a term."""
+
+    service: str
+    service_group: str
+    term: int
+    value: int
+    sentence: ClassVar[str] = "suitability of {service} for term {term} is {value}"

@@ -51,4 +51,22 @@ answers, and promises nothing. Rejected: a durable order to update, which outliv
 
 2026-11-24: What cannot be rendered fails a start, and is said; a running service keeps its files.
 Rejected: Habitat's ways, to forget the service's spec, or to start it without the broken hook.
+
+2026-11-25: What a process acts as in its group is in the record, a leader's before it is told. Each
+start asks the election for its role anew. Rejected: the role told last, with which a member that
+was away, or had a slow `init`, starts as leader by an old word.
+
+2026-11-25: A leader that is to lead no more has a second to hear so by its hook; without one, and
+where it fails, the process is stopped and starts again as what it is then. Rejected: going on as it
+was, as in Habitat, which has two leaders whenever a majority is lost.
+
+2026-11-25: A follower's files go on naming its leader while nobody leads, and while that one is
+dead: others' elections restart nothing. Files of a demoted leader tell at once that it leads no
+more. Rejected: files that follow each election's course, which restart all services twice for it.
+
+2026-11-25: Who waits for its first role has its hooks in place already, so `suitability` counts in
+the first election too; in Habitat that one is decided by member ids.
+
+2026-11-25: A process that cannot be told to lead is stopped, and its member steps down only then.
+Rejected: stepping down at once, while half a leader still runs.
 """

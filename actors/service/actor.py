@@ -35,9 +35,9 @@ from actors.messages.service import (
 )
 from actors.runtime.actor import Actor, Context
 from actors.service import lifecycle
+from actors.service.discovery import FACTS_S
 from actors.service.hooks import owner
 from actors.service.life import Life, Moment
-from actors.service.lifecycle import FACTS_S
 from actors.service.options import ServiceOptions
 from actors.service.planning import configuration, plan
 from actors.service.record import DIRECTORY, SUFFIX, record_path

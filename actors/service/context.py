@@ -9,17 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 import msgspec
 
 from actors.messages.base import MemberId
 from actors.messages.depot import PackageInfo
-from actors.messages.ring import GroupMember, MemberHealth, ServiceInfo, SysInfo
+from actors.messages.ring import GroupElection, GroupMember, MemberHealth, ServiceInfo, SysInfo
 from actors.service.handlebars.values import plain
 
-ElectionState: TypeAlias = Literal["none", "running", "no_quorum", "finished"]
-
+NO_ELECTION: Final = GroupElection()
 ACTIVE: Final[frozenset[MemberHealth]] = frozenset({"alive", "suspect"})
 
 
@@ -170,22 +169,17 @@ class InstallContext(_Closed, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Election:
-    """How an election of a group stands. `term` is that of `leader`."""
-
-    state: ElectionState = "none"
-    leader: MemberId = ""
-    term: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Group:
-    """A service group as the census has it, and its two elections."""
+    """A service group as the census has it, and its two elections.
+
+    An election that is open again may still name the leader before: members that only follow keep
+    their files until there is another.
+    """
 
     name: str
     members: tuple[GroupMember, ...] = ()
-    topology: Election = Election()
-    update: Election = Election()
+    topology: GroupElection = NO_ELECTION
+    update: GroupElection = NO_ELECTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,10 +305,10 @@ class _Members:
             group=name,
             org=org,
             persistent=info.member in permanent,
-            leader=finished and topology.leader == info.member,
-            follower=finished and topology.leader != info.member,
-            update_leader=update_finished and update.leader == info.member,
-            update_follower=update_finished and update.leader != info.member,
+            leader=topology.leader == info.member,
+            follower=topology.leader not in ("", info.member),
+            update_leader=update.leader == info.member,
+            update_follower=update.leader not in ("", info.member),
             election_is_running=running,
             election_is_no_quorum=no_quorum,
             election_is_finished=finished,
@@ -339,7 +333,7 @@ def _bound(group: Group, permanent: Collection[MemberId]) -> BindGroup:
     return BindGroup(first, leader, members.active())
 
 
-def _flags(election: Election) -> tuple[bool, bool, bool]:
+def _flags(election: GroupElection) -> tuple[bool, bool, bool]:
     state = election.state
     return state == "running", state == "no_quorum", state == "finished"
 

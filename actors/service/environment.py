@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from actors.messages.depot import PackageInfo
 from actors.messages.service import ServiceSpec
+from actors.service.record import Position
 
 # Secrets of the supervisor, and what would make a service talk to the supervisor's own parents.
 PRIVATE = frozenset(
@@ -52,3 +53,17 @@ def service_environment(
         env["HAB_PKG_IDENT"] = package.ident
         env["HAB_PKG_PATH"] = package.path
     return env
+
+
+def role_environment(acts: Position, *, dissolved: bool = False) -> dict[str, str]:
+    """What the process and the hooks of a service with an elected leader are told of its role.
+
+    `HAB_LEADER` is the member id of the leader, empty where nobody leads; `HAB_DISSOLVED` is 1
+    where the group gives way to another of its name that was founded before.
+    """
+    told = {
+        "HAB_ROLE": acts.role,
+        "HAB_LEADER_TERM": str(acts.term),
+        "HAB_LEADER": acts.leader,
+    }
+    return {**told, "HAB_DISSOLVED": "1"} if dissolved else told

@@ -1,4 +1,4 @@
-"""What a service waits for before it starts: a leader, and what it is bound to."""
+"""What a service waits for before it starts: the ring, what it is bound to, its role."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from actors.service.view import bound_group
 
 CENSUS_UNKNOWN = "the census of the ring is not known yet"
 CENSUS_LATE = "the census of the ring has not been heard"
+ROLE_UNKNOWN = "asks for its role"
 
 
 def needs_census(spec: ServiceSpec, package: PackageInfo | None) -> bool:
@@ -26,12 +27,7 @@ def binds_problem(spec: ServiceSpec, package: PackageInfo | None) -> str:
 
 
 def waiting_for(spec: ServiceSpec, package: PackageInfo | None, census: Census | None) -> str:
-    """Why the service may not start yet; empty when it may."""
-    if spec.topology == "leader":
-        return (
-            f"no leader election yet: members of {spec.service_group} (topology leader) start "
-            "once a leader is elected"
-        )
+    """Why the service may not start yet, its role apart; empty when it may."""
     if not needs_census(spec, package):
         return ""
     if census is None:
@@ -40,6 +36,13 @@ def waiting_for(spec: ServiceSpec, package: PackageInfo | None, census: Census |
         return ""
     problems = [text for bind in spec.binds if (text := _problem(bind, spec, package, census))]
     return f"waiting for service binds: {'; '.join(problems)}" if problems else ""
+
+
+def waiting_for_role(group: str, *, asked: bool, late: bool) -> str:
+    """Why a member of a group that elects its leader may not start: it has no role yet."""
+    if not asked:
+        return f"waits for a leader of {group}"
+    return f"no word from the election of {group} yet" if late else ROLE_UNKNOWN
 
 
 def satisfied(spec: ServiceSpec, package: PackageInfo | None, census: Census) -> dict[str, str]:

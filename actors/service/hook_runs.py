@@ -9,7 +9,7 @@ import msgspec
 from actors.effects import After, Ask, Effect, Emit
 from actors.messages.process import ProcessExited
 from actors.messages.service import HookDue, HookFailed
-from actors.service import hooks
+from actors.service import hooks, roles, suitability
 from actors.service.backoff import next_delay_s
 from actors.service.life import RUNNING, Decision, Life, Moment, outdated, spec_of
 from actors.service.starting import LAUNCHER, fail, hook_key, launch, persist
@@ -44,7 +44,7 @@ def run_beside(life: Life, hook: str, at: Moment) -> Decision:
     record = life.record
     if life.phase not in RUNNING or record is None or hook not in record.hooks:
         return life, []
-    if any(running == hook for running, _ in life.beside):
+    if _waits(life, hook):
         return replace(life, due=life.due | {hook}), []
     life, key = hook_key(life, hook, at)
     life = replace(life, beside=life.beside | {(hook, key)}, due=life.due - {hook})
@@ -53,12 +53,29 @@ def run_beside(life: Life, hook: str, at: Moment) -> Decision:
     ]
 
 
+def _waits(life: Life, hook: str) -> bool:
+    """Whether a hook's last run still goes on, or the process is first told of its role."""
+    return roles.is_telling(life) or any(running == hook for running, _ in life.beside)
+
+
+def run_due(life: Life, at: Moment) -> Decision:
+    """Run a hook that has waited; the same life where none can."""
+    for hook in sorted(life.due):
+        if has_hook(life, hook) and not _waits(life, hook):
+            return run_beside(life, hook, at)
+    return life, []
+
+
 def hook_ended(life: Life, key: str, end: ProcessExited, at: Moment, reason: str = "") -> Decision:
     """A hook ended, or could not be started (`reason`)."""
     how = _how(end, reason)
     for hook, running in life.beside:
         if running == key:
-            return _beside_ended(life, hook, key, how, at)
+            return _beside_ended(life, hook, key, how)
+    if key and key == life.part.hook:
+        return roles.hook_ended(life, how, at)
+    if key and key == life.part.measuring:
+        return suitability.hook_ended(life, how, at)
     if not key or key not in (life.hook, life.health_hook, life.post_run_hook):
         return life, []
     if key == life.health_hook:
@@ -91,7 +108,7 @@ def _failed(life: Life, hook: str, how: str) -> list[Effect]:
     return [Emit(HookFailed(life.name, hook, how, spec_of(life).service_group))]
 
 
-def _beside_ended(life: Life, hook: str, key: str, how: str, at: Moment) -> Decision:
+def _beside_ended(life: Life, hook: str, key: str, how: str) -> Decision:
     life = replace(life, beside=life.beside - {(hook, key)})
     effects = _failed(life, hook, how) if how else []
     if (
@@ -101,9 +118,6 @@ def _beside_ended(life: Life, hook: str, key: str, how: str, at: Moment) -> Deci
     ):
         due = HookDue(hooks.HEALTH_CHECK, life.pid)
         effects.append(After(0.0, due, name=hooks.HEALTH_CHECK))
-    if hook in life.due:
-        life, more = run_beside(life, hook, at)
-        effects += more
     return life, effects
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from actors.messages.process import StartProcess
 from actors.messages.service import Health
-from actors.service.environment import service_environment
+from actors.service.environment import role_environment, service_environment
 from actors.service.options import ServiceOptions
-from actors.service.record import Record
+from actors.service.record import Position, Record
 
 if TYPE_CHECKING:
     from random import Random
@@ -20,7 +20,11 @@ POST_STOP = "post-stop"
 RECONFIGURE = "reconfigure"
 RELOAD = "reload"  # of old packages; both run in place of a restart
 FILE_UPDATED = "file-updated"
+ROLE_CHANGED: Final = "role-changed"
+SUITABILITY: Final = "suitability"
 
+NONE_S: Final = 1.0  # for `role-changed none`: the election waits for it, and so does a successor
+SUITABILITY_S: Final = 0.9  # the election waits 2 s for both
 BESIDE_S = 600.0  # a hook that tells the process of a change, and hangs, ends
 POST_STOP_S = 60.0  # a stop must end; Habitat does not wait for this hook at all
 UNHEALTHY_INTERVAL_S = 30.0  # after anything but OK the next check is due at the latest then
@@ -29,14 +33,28 @@ HEALTH: dict[int | None, Health] = {0: "ok", 1: "warning", 2: "critical"}
 
 
 def start_hook(
-    hook: str, key: str, record: Record, options: ServiceOptions, limit_s: float
+    hook: str,
+    key: str,
+    record: Record,
+    options: ServiceOptions,
+    limit_s: float,
+    *,
+    brings: Position | None = None,
+    dissolved: bool = False,
 ) -> StartProcess:
-    """The process of one run of `hook`; `limit_s` seconds, 0 for no limit."""
+    """The process of one run of `hook`; `limit_s` seconds, 0 for no limit.
+
+    `brings` is the position that hook `role-changed` is to bring, as its arguments too.
+    """
     base = f"{record.path}/logs/{hook}"
+    said = () if brings is None else (brings.role, str(brings.term))
     return StartProcess(
         key=key,
-        argv=(f"{record.path}/hooks/{hook}",),
-        env=service_environment(options.environment, record.spec, record.package, record.path),
+        argv=(f"{record.path}/hooks/{hook}", *said),
+        env={
+            **service_environment(options.environment, record.spec, record.package, record.path),
+            **_role(record, brings, dissolved=dissolved),
+        },
         cwd=record.path,
         user=record.user,
         group=record.group,
@@ -51,15 +69,27 @@ def start_hook(
 
 
 def start_service(
-    key: str, record: Record, options: ServiceOptions, signal: str, timeout_s: float
+    key: str,
+    record: Record,
+    options: ServiceOptions,
+    signal: str,
+    timeout_s: float,
+    *,
+    leader_until_s: float = 0.0,
 ) -> StartProcess:
-    """The service's own process: its run hook, or its command."""
+    """The service's own process: its run hook, or its command.
+
+    `leader_until_s`: it starts as leader, and is killed then unless its lease is renewed.
+    """
     spec = record.spec
     base = f"{record.path}/logs/{spec.service}"
     return StartProcess(
         key=key,
         argv=spec.cmd or (f"{record.path}/hooks/run",),
-        env=service_environment(options.environment, spec, record.package, record.path),
+        env={
+            **service_environment(options.environment, spec, record.package, record.path),
+            **_role(record),
+        },
         cwd=spec.cwd or record.path,
         user=record.user,
         group=record.group,
@@ -69,7 +99,16 @@ def start_service(
         owner=owner(record.spec.service),
         stop_signal=signal,
         stop_timeout_s=timeout_s,
+        leader_until_s=leader_until_s,
     )
+
+
+def _role(
+    record: Record, brings: Position | None = None, *, dissolved: bool = False
+) -> dict[str, str]:
+    if not record.stands:
+        return {}
+    return role_environment(brings or record.acts, dissolved=dissolved)
 
 
 def owner(service: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from actors.effects import Effect
 from actors.messages.base import MemberId
@@ -12,8 +12,9 @@ from actors.messages.depot import PackageInfo, TemplatesRead
 from actors.messages.groups import GroupConfig, GroupFacts
 from actors.messages.ring import Census, ServiceInfo
 from actors.messages.service import Health, ServiceSpec, ServiceStatus, Stage
-from actors.service.gates import CENSUS_UNKNOWN
+from actors.service.gates import CENSUS_UNKNOWN, ROLE_UNKNOWN
 from actors.service.options import ServiceOptions
+from actors.service.part import OUTSIDE, Part
 from actors.service.reconcile import reconcile
 from actors.service.record import Record
 from actors.service.templating import Parsed
@@ -30,12 +31,14 @@ Phase: TypeAlias = Literal[
     "waiting",  # for binds or a leader
     "preparing",  # the service's directory
     "initializing",  # the init hook runs
+    "confirming",  # all is ready to start as leader; does it still lead?
     "starting",  # the launcher was asked for the process
     "settling",  # it lives, but not yet long enough to be called up
     "up",
     "stopping",  # it was asked to end
     "post_stop",  # it has ended, the post-stop hook runs
     "backoff",  # the next start waits
+    "withdrawing",  # it gives up its seat in an election it has no part in any more
     "gone",  # unloaded, nothing left to do
 ]
 Desire: TypeAlias = Literal["up", "down", "gone"]
@@ -47,12 +50,14 @@ STAGES: dict[Phase, Stage] = {
     "waiting": "waiting",
     "preparing": "initializing",
     "initializing": "initializing",
+    "confirming": "initializing",
     "starting": "starting",
     "settling": "starting",
     "up": "up",
     "stopping": "stopping",
     "post_stop": "stopping",
     "backoff": "backoff",
+    "withdrawing": "stopping",
 }
 DEFAULT_TIMEOUT_S = 8  # Habitat's
 
@@ -138,6 +143,8 @@ class Life:
     due: frozenset[str] = frozenset()
     again: bool = False
     taking: PackageInfo | None = None
+    # its part in the election of a leader
+    part: Part = OUTSIDE
     # the next try
     failed: bool = False
     delay_s: float = 0.0
@@ -151,9 +158,35 @@ Decision: TypeAlias = tuple[Life, list[Effect]]
 
 def follows(life: Life) -> bool:
     """Whether the service follows the ring: its files, or its start, depend on it."""
-    if life.phase in ("preparing", "initializing", "starting", *RUNNING):
+    if life.phase in ("preparing", "initializing", "confirming", "starting", *RUNNING):
         return package_of(life) is not None
     return life.phase == "waiting"
+
+
+def takes_part(life: Life) -> bool:
+    """Whether it has a part in the election of a leader; so it waits for a role, and acts in it."""
+    return life.record is not None and life.record.stands != ""
+
+
+def acts_as_leader(life: Life) -> bool:
+    """Whether its process, or an init hook that was told so, may act as leader."""
+    if life.record is None or life.record.acts.role != "leader":
+        return False
+    return life.phase in (
+        "discovering",
+        "checking",
+        "initializing",
+        "starting",
+        "stopping",
+        *RUNNING,
+    )
+
+
+def wants_role(life: Life) -> bool:
+    """Whether it has to know its role now."""
+    return takes_part(life) and (
+        life.phase in ("resolving", "waiting", "preparing", "initializing", "confirming", *RUNNING)
+    )
 
 
 def desire(life: Life) -> Desire:
@@ -188,7 +221,7 @@ def stage_of(life: Life) -> Stage | None:
     """The stage as others know it; None while nothing is known or nothing is left."""
     if life.phase == "backoff" and life.failed:
         return "failed"
-    if life.phase == "waiting" and life.reason == CENSUS_UNKNOWN:
+    if life.phase == "waiting" and life.reason in (CENSUS_UNKNOWN, ROLE_UNKNOWN):
         return "initializing"  # an answer is under way, nobody outside has to do anything
     return STAGES.get(life.phase)
 
@@ -203,14 +236,37 @@ def status_of(life: Life) -> ServiceStatus | None:
         spec=spec_of(life),
         package=package.ident if package else "",
         stage=stage,
-        reason=life.reason,
+        reason=_reason(life),
         pid=life.pid,
         restarts=life.record.restarts if life.record else 0,
         next_try_s=life.next_try_s if life.phase == "backoff" else 0.0,
         last_exit=life.last_exit,
         health=life.health,
         since_s=life.since_s,
+        **_role(life),
     )
+
+
+def _reason(life: Life) -> str:
+    """Why it waits, with what the election waits for."""
+    part = life.part
+    if not part.why or not takes_part(life) or part.told is None or part.told.role != "none":
+        return life.reason
+    if life.phase == "waiting":
+        return f"{life.reason}: {part.why}"
+    if life.phase in RUNNING and not life.reason:
+        return f"nobody leads {spec_of(life).service_group}: {part.why}"
+    return life.reason
+
+
+def _role(life: Life) -> dict[str, Any]:
+    """What it acts as, for its status."""
+    if life.record is None or not takes_part(life):
+        return {}
+    if life.phase not in RUNNING:
+        return {"role": "none"}
+    acts = life.record.acts
+    return {"role": acts.role, "term": acts.term, "leader": acts.leader}
 
 
 def info_of(life: Life, at: Moment) -> ServiceInfo | None:

@@ -16,7 +16,7 @@ from dataclasses import replace
 
 import msgspec
 
-from actors.effects import After, Cancel, Effect, Emit, Send
+from actors.effects import After, Ask, Cancel, Effect, Emit, Send
 from actors.messages.base import Message
 from actors.messages.depot import (
     PackageResolved,
@@ -24,35 +24,45 @@ from actors.messages.depot import (
     ServicePrepared,
     TemplatesRead,
 )
+from actors.messages.election import (
+    AskRole,
+    Elections,
+    QueryElections,
+    ReadSuitability,
+    RoleChanged,
+)
 from actors.messages.files import DirectoryListed
+from actors.messages.gateway import HookOutput
 from actors.messages.groups import GroupFacts, SealedOpened
 from actors.messages.process import (
-    ProcessAdopted,
     ProcessExited,
     ProcessStarted,
     StartFailed,
     StopProcess,
 )
 from actors.messages.ring import Census
-from actors.messages.runtime import CallFailed, PersistFailed
+from actors.messages.runtime import CallFailed, Ok, PersistFailed
 from actors.messages.service import (
     AnswerOverdue,
     FactsOverdue,
     GatesDue,
     HaltService,
+    HandOverOverdue,
     HookDue,
     Progress,
     PublishService,
     RetryStart,
+    RoleDue,
     SpecChanged,
     SpecGone,
+    StandDue,
     StartSettled,
-    WantSpec,
 )
 from actors.messages.update import TakeRelease
-from actors.service import hooks
+from actors.service import fitness, hooks, leaving, roles, suitability
+from actors.service.discovery import FACTS_S, discovered, nothing_lives, want_spec
 from actors.service.gates import CENSUS_LATE, CENSUS_UNKNOWN
-from actors.service.hook_runs import has_hook, hook_due, hook_ended
+from actors.service.hook_runs import has_hook, hook_due, hook_ended, run_due
 from actors.service.life import (
     RUNNING,
     Decision,
@@ -63,14 +73,18 @@ from actors.service.life import (
     outdated,
     spec_of,
     stop_timeout_s,
+    takes_part,
+    wants_role,
 )
+from actors.service.part import has_role
 from actors.service.reconfiguring import rewritten
-from actors.service.record import Record, decode
-from actors.service.rendering import adopt, adopted, again, user_changed
+from actors.service.record import decode
+from actors.service.rendering import adopted, again, user_changed
 from actors.service.sealed import applied, opened
 from actors.service.starting import (
+    ELECTION,
     LAUNCHER,
-    beside,
+    ROLE_S,
     check,
     downloading,
     gates,
@@ -81,6 +95,7 @@ from actors.service.starting import (
     read,
     resolve,
     resolved,
+    roleless,
     started,
     subscribe,
     unresolved,
@@ -96,13 +111,11 @@ from actors.service.stopping import (
 from actors.service.telling import tell
 from actors.service.updating import take
 
-FACTS_S = 2.0  # parent and launcher answer in milliseconds, unless they are being restarted
-
 
 def begin(life: Life, data: bytes | None, at: Moment) -> Decision:
     """A new instance has read its record (`data`): ask for what only others know."""
     life, effects = own(replace(life, record=decode(data)), at)
-    return life, [*effects, *_want_spec(life)]
+    return life, [*effects, *want_spec(life)]
 
 
 def step(life: Life, message: Message, call: str, at: Moment) -> Decision:
@@ -160,6 +173,12 @@ def _react(life: Life, message: Message, call: str, at: Moment) -> Decision:
             return life, [Cancel("answer"), *effects]
         case TemplatesRead() | ServicePrepared() | CallFailed() if call and call == life.rendering:
             return _beside(life, message, at)
+        case RoleChanged():
+            return roles.hear(life, message, at)
+        case ReadSuitability():
+            return suitability.asked(life, message)
+        case Ok() | CallFailed() if call and call == life.call and life.phase == "withdrawing":
+            return leaving.answered(life, message)
         case CallFailed() if call and call == life.call:
             return _refused(life, message, at)
         case Census():
@@ -179,8 +198,29 @@ def _react(life: Life, message: Message, call: str, at: Moment) -> Decision:
             return take(life, resolved_now, at)
         case HookDue(hook, pid):
             return hook_due(life, hook, pid, at)
+        case Elections() | HookOutput() | CallFailed() if call:
+            return _of_its_part(life, message, call, at)
         case _:
             return _reminded(life, message, at)
+
+
+def _of_its_part(
+    life: Life, message: Elections | HookOutput | CallFailed, call: str, at: Moment
+) -> Decision:
+    """Answers that concern its part in an election."""
+    match message:
+        case HookOutput() if call == life.part.measuring:
+            return suitability.printed(life, message)
+        case CallFailed(text=text) if call == life.part.measuring:
+            return suitability.failed(life, f"could not be run: {text}")
+        case CallFailed() if call == life.part.hook:
+            return roles.lost(life, call, at)
+        case Elections():
+            found = (view for view in message.elections if view.kind == "topology")
+            why = next((view.reason for view in found), life.part.why)
+            return replace(life, part=replace(life.part, why=why)), []
+        case _:
+            return life, []
 
 
 def _reminded(life: Life, message: Message, at: Moment) -> Decision:
@@ -196,7 +236,13 @@ def _reminded(life: Life, message: Message, at: Moment) -> Decision:
         case AnswerOverdue(call) if call == life.call:
             return _ask_again(life, at)
         case FactsOverdue() if life.spec is None and not life.gone:
-            return life, _want_spec(life)
+            return life, want_spec(life)
+        case StandDue():
+            return fitness.stand_again(life)
+        case RoleDue() if wants_role(life) and not has_role(life.part):
+            return _ask_role_again(life, at)
+        case HandOverOverdue() if life.part.handing:
+            return replace(life, part=replace(life.part, handing="over")), []
         case (
             PackageResolved()
             | TemplatesRead()
@@ -211,6 +257,11 @@ def _reminded(life: Life, message: Message, at: Moment) -> Decision:
             | PublishService()
             | Progress()
             | SealedOpened()
+            | RoleDue()
+            | HandOverOverdue()
+            | Elections()
+            | HookOutput()
+            | Ok()
         ):
             return life, []  # late: about something that is over
         case _:
@@ -224,11 +275,15 @@ def _wanted(before: Life, life: Life, at: Moment) -> Decision:
     """What is wanted may have changed: leave what leads elsewhere; `_onward` does the rest."""
     same = desire(before) == desire(life) and before.spec == life.spec
     match life.phase:
-        case "checking" | "resolving" | "waiting" | "preparing" | "backoff" if not same:
+        case "checking" | "resolving" | "waiting" | "preparing" | "confirming" | "backoff" if (
+            not same
+        ):
             at_rest = replace(
                 life, phase="down", reason="", call="", delay_s=0.0, package=None, failed=False
             )
-            return at_rest, [Cancel("answer"), Cancel("gates"), Cancel("start")]
+            return at_rest, [Cancel(name) for name in ("answer", "gates", "start", "role")]
+        case "withdrawing" if life.halted_s is not None:
+            return replace(life, phase="down", call=""), [Cancel("answer")]
         case "initializing" if not life.aborting and outdated(life):
             order = StopProcess(life.hook, "TERM", stop_timeout_s(life))
             return replace(life, aborting=True, reason="the init hook is ended"), [
@@ -246,23 +301,55 @@ def _wanted(before: Life, life: Life, at: Moment) -> Decision:
 
 def _onward(life: Life, at: Moment) -> Decision:
     """One step from what is towards what is wanted; the same life where there is none to take."""
+    moved, effects = fitness.stand(life)
+    if moved is not life:
+        return moved, effects
+    moved, effects = _as_desired(life, at)
+    if moved is life and takes_part(life):
+        moved, effects = _in_its_part(life, at)
+    return run_due(life, at) if moved is life else (moved, effects)
+
+
+def _in_its_part(life: Life, at: Moment) -> Decision:
+    """One step in its part in the election, if it has one to take."""
+    moved, effects = roles.act(life, at)
+    if moved is life:
+        moved, effects = roles.answer(life)
+    if moved is life:
+        moved, effects = suitability.read(life, at)
+    return moved, effects
+
+
+def _as_desired(life: Life, at: Moment) -> Decision:
+    """One step towards what the operator wants."""
     match life.phase:
         case "discovering" if life.asked and (life.spec is not None or life.gone):
-            return _discovered(life, at)
+            return discovered(life, at)
+        case "down" if leaving.owes(life) and not _ended_unseen(life):
+            return leaving.withdraw(life, at)
         case "down" if desire(life) == "up":
             return resolve(life, at)
-        case "down" if life.record is not None and life.record.init_done:
-            return after_stop(life, at)  # it ended unseen, or the stop was not finished
-        case "down" if desire(life) == "gone":
+        case "down" if _ended_unseen(life):
+            return after_stop(life, at)
+        case "down" if desire(life) == "gone" and not leaving.stays(life):
             return finish(life)
         case "settling" | "up" if outdated(life):
+            if roles.hands_over(life):
+                return roles.hand_over(life, _why_stopped(life))
             return stop(life, _why_stopped(life), at)
+        case "settling" | "up" if life.part.handing:
+            return roles.kept(life)
         case "settling" | "up" if life.record is not None and life.record.spec != life.spec:
             record = msgspec.structs.replace(life.record, spec=spec_of(life))
             life = replace(life, record=record)
             return life, [persist(life)]
         case _:
             return life, []
+
+
+def _ended_unseen(life: Life) -> bool:
+    """Whether its process ended unseen, or its stop was not finished."""
+    return life.record is not None and life.record.init_done
 
 
 def _why_stopped(life: Life) -> str:
@@ -295,8 +382,11 @@ def _beside(
     life: Life, answer: TemplatesRead | ServicePrepared | CallFailed, at: Moment
 ) -> Decision:
     """The answer to the one call about its files that is open while the process runs."""
+    if life.phase == "waiting" and isinstance(answer, ServicePrepared):
+        return roleless(life, answer)
     if life.phase not in RUNNING:
-        return replace(life, rendering=""), []
+        seen = None if isinstance(answer, CallFailed) else life.seen
+        return replace(life, rendering="", seen=seen), []
     match answer:
         case TemplatesRead():
             return adopted(life, answer, at)
@@ -338,50 +428,13 @@ def _exited(life: Life, end: ProcessExited, call: str, at: Moment) -> Decision:
         case "stopping":
             return stopped_process(life, end, at)
         case "settling" | "up":
+            if outdated(life):  # it was handing over before its stop
+                return stopped_process(life, end, at)
             return crashed(life, end, at)
         case "discovering" | "checking":
-            return _nothing_lives(life, end)
+            return nothing_lives(life, end)
         case _:
             return life, []
-
-
-def _nothing_lives(life: Life, end: ProcessExited) -> Decision:
-    """The launcher's answer before anything is started: the last end, if it knows of one."""
-    words = life.last_exit
-    if end.pid:
-        words = hooks.exit_words(end.code, end.signal)
-    elif life.record is not None and life.record.pid is not None:
-        words = "unknown"
-    phase = "down" if life.phase == "checking" else life.phase
-    life = replace(
-        life, phase=phase, asked=True, pid=None, call="", last_exit=words, up_since_s=None
-    )
-    return life, [Cancel("answer")]
-
-
-def _discovered(life: Life, at: Moment) -> Decision:
-    """All facts are in: take over what lives, or rest."""
-    effects: list[Effect] = [Cancel("facts")]
-    fresh = life.record is None
-    record = life.record or Record(spec=spec_of(life))
-    if life.pid is None:
-        life = replace(life, phase="down", record=record)
-        return life, [*effects, persist(life)] if fresh and not life.gone else effects
-    record = msgspec.structs.replace(record, pid=life.pid, init_done=True)
-    health = "unknown" if hooks.HEALTH_CHECK in record.hooks else "ok"
-    life = replace(
-        life,
-        phase="up",
-        reason="",
-        record=record,
-        health=health,  # type: ignore[arg-type]
-        first_ok=True,
-        since_s=life.up_since_s or at.now,
-    )
-    effects.append(Emit(ProcessAdopted(_key(life), life.pid or 0)))
-    life, files = adopt(life, at)
-    follow = subscribe() if follows(life) else []
-    return life, [*effects, *beside(life), *follow, *files, *([persist(life)] if fresh else [])]
 
 
 def _start_failed(life: Life, key: str, reason: str, call: str, at: Moment) -> Decision:
@@ -395,8 +448,19 @@ def _start_failed(life: Life, key: str, reason: str, call: str, at: Moment) -> D
 # ── answers that do not come ──
 
 
-def _want_spec(life: Life) -> list[Effect]:
-    return [Send("service", WantSpec(life.name)), After(FACTS_S, FactsOverdue(), name="facts")]
+def _ask_role_again(life: Life, at: Moment) -> Decision:
+    """Ask for the role if none was told, and why there is none."""
+    assert life.record is not None
+    group, part = life.record.stands, life.part
+    life = replace(life, number=life.number + 1)
+    why = Ask(ELECTION, QueryElections(group), f"{at.instance}:why:{life.number}")
+    effects: list[Effect] = [why, After(ROLE_S, RoleDue(), name="role")]
+    if part.told is None:
+        life = replace(life, part=replace(part, asking=True, late=True))
+        effects.insert(0, Send(ELECTION, AskRole(group, "topology")))
+    if life.phase == "waiting":
+        return _onto(effects, gates(life, at))
+    return life, effects
 
 
 def _ask_again(life: Life, at: Moment) -> Decision:
@@ -409,6 +473,8 @@ def _ask_again(life: Life, at: Moment) -> Decision:
             return gates(life, at)
         case "starting":
             return check(life, at)
+        case "withdrawing":
+            return leaving.overdue(life, at)
         case "stopping":
             return order_stop(life, at)
         case _:

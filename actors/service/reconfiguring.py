@@ -19,7 +19,7 @@ from actors.messages.depot import ServiceFilesChanged, ServicePrepared
 from actors.service.hook_runs import run_beside
 from actors.service.hooks import FILE_UPDATED, RECONFIGURE, RELOAD
 from actors.service.life import Decision, Life, Moment
-from actors.service.rendering import again
+from actors.service.rendering import again, files_tell
 from actors.service.starting import persist
 from actors.service.stopping import stop
 
@@ -55,8 +55,10 @@ def rewritten(life: Life, answer: ServicePrepared, at: Moment) -> Decision:
     assert record is not None, "a process without a record"
     life = replace(life, rendering="")
     effects: list[Effect] = []
-    if answer.hooks != record.hooks:
-        life = replace(life, record=msgspec.structs.replace(record, hooks=answer.hooks))
+    shown = files_tell(life)
+    if (answer.hooks, shown) != (record.hooks, record.shown):
+        record = msgspec.structs.replace(record, hooks=answer.hooks, shown=shown)
+        life = replace(life, record=record)
         effects.append(persist(life))
     if not answer.changed:
         life, more = again(life, at)

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
+from actors.messages.base import MemberId
 from actors.messages.depot import PackageInfo
+from actors.messages.election import Role
 from actors.messages.service import ServiceSpec
 
 DIRECTORY = "services"
 SUFFIX = ".state"
+
+
+class Position(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A role in a term, and who leads then (empty: nobody does)."""
+
+    role: Role = "none"
+    term: int = 0
+    leader: MemberId = ""
+
+
+NOWHERE: Final = Position()
 
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -18,6 +33,11 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     due once none does. `pid` is for people; who lives is the launcher's to say. `restarts` counts
     starts after an end nobody asked for. `user`/`group` empty: the supervisor's own. `target` is
     the release its update strategy chose, for strategies that hold on to it.
+
+    `stands` is the group in whose election the service has a seat, or asks for one. `acts` is what
+    the process acts as: a leader from before it is told, until it has ended or has been told
+    otherwise; `acted`: it has been told. `shown` is the position that its files tell. It never
+    leads again in term `over`, or one before.
     """
 
     spec: ServiceSpec
@@ -31,6 +51,11 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     pid: int | None = None
     restarts: int = 0
     target: str = ""
+    stands: str = ""
+    acts: Position = Position()
+    acted: bool = False
+    shown: Position = Position()
+    over: int = 0
 
 
 def record_path(service: str) -> str:

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from actors.effects import Ask, Cancel, Effect, Emit, Send
+from actors.effects import Ask, Cancel, Effect, Emit, Persist, Send
 from actors.errors import Refused, TemplateError
 from actors.messages.depot import (
     PackageInfo,
@@ -22,11 +22,13 @@ from actors.messages.depot import (
     TemplatesRead,
 )
 from actors.messages.files import DirectoryListed, WatchDirectory
-from actors.messages.ring import Census, ServiceInfo
+from actors.messages.ring import Census, GroupElections, ServiceInfo
 from actors.service.configuration import Layers, environment_name, read_environment, read_toml
 from actors.service.context import Group, Here, ident_of
 from actors.service.gates import satisfied
-from actors.service.life import Decision, Life, Moment, package_of, spec_of
+from actors.service.life import RUNNING, Decision, Life, Moment, package_of, spec_of, takes_part
+from actors.service.part import shown, topology
+from actors.service.record import Position, encode, record_path
 from actors.service.templating import parse_templates, service_files
 from actors.service.view import Made, View, view
 
@@ -35,10 +37,37 @@ USER_FILE: Final = "user.toml"
 
 
 def view_of(life: Life) -> View | None:
-    """The service's view; None while its templates or the ring are not known."""
-    if life.templates is None or life.census is None or life.facts is None:
+    """The service's view; None while its templates, the ring, or its role are not known.
+
+    None too while a leader it follows is not in the census: its files could not name it.
+    """
+    templates, census, facts, spec = life.templates, life.census, life.facts, spec_of(life)
+    if templates is None or census is None or facts is None:
         return None
-    return view(life.templates, spec_of(life), life.census, life.facts)
+    if not takes_part(life):
+        return view(templates, spec, census, facts)
+    place = shown(life.part, life.record, files_tell(life), runs=life.phase in RUNNING)
+    if place is None:
+        return None
+    known = census.elections.get(spec.service_group, GroupElections()).topology
+    mine = topology(life.part, place, known)
+    seen = view(templates, spec, census, facts, position=place, topology=mine)
+    return None if unlisted(life, place) else seen
+
+
+def files_tell(life: Life) -> Position:
+    """The position that the files in place tell."""
+    if life.seen is not None:
+        return life.seen.position
+    return life.record.shown if life.record is not None else Position()
+
+
+def unlisted(life: Life, place: Position) -> bool:
+    """Whether it follows a leader that the census does not list."""
+    if place.role != "follower" or life.census is None:
+        return False
+    members = life.census.groups.get(spec_of(life).service_group, ())
+    return all(member.info.member != place.leader for member in members)
 
 
 def parsed(life: Life) -> Life | str:
@@ -59,7 +88,7 @@ def make(life: Life, seen: View, package: PackageInfo, at: Moment) -> Made | str
             life.parsed,
             _layers(seen, package, at),
             _here(life, seen, package, at),
-            Group(seen.spec.service_group, seen.group(seen.spec.service_group)),
+            _group(seen, seen.spec.service_group),
             binds=_binds(seen, package),
         )
     except (TemplateError, Refused) as error:
@@ -121,7 +150,13 @@ def _binds(seen: View, package: PackageInfo) -> dict[str, Group]:
     """The groups behind the binds that are satisfied."""
     census = Census(0, {name: members for name, members in seen.groups if members})
     bound = satisfied(seen.spec, package, census)
-    return {bind: Group(name, seen.group(name)) for bind, name in bound.items()}
+    return {bind: _group(seen, name) for bind, name in bound.items()}
+
+
+def _group(seen: View, name: str) -> Group:
+    """A group in view with its elections."""
+    elections = seen.election(name)
+    return Group(name, seen.group(name), elections.topology, elections.update)
 
 
 def said(life: Life) -> list[Effect]:
@@ -189,9 +224,18 @@ def again(life: Life, at: Moment) -> Decision:
     if isinstance(made, str):
         return life, [Emit(RenderingFailed(life.name, made))]
     if made == life.made:
-        return life, []
+        return files_say(life, seen)
     life, call = beside_call(replace(life, made=made), "render", at)
     return life, [*said(life), Ask(PACKAGES, order(life, made), call)]
+
+
+def files_say(life: Life, seen: View) -> Decision:
+    """Which position the files of a running service tell, durably."""
+    if life.record is None or life.record.shown == seen.position:
+        return life, []
+    life = replace(life, record=msgspec.structs.replace(life.record, shown=seen.position))
+    assert life.record is not None
+    return life, [Persist(record_path(life.name), encode(life.record))]
 
 
 def as_it_runs(life: Life) -> Life:

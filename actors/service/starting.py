@@ -14,10 +14,20 @@ from actors.messages.depot import (
     TemplatesRead,
     WritePidFile,
 )
+from actors.messages.election import AskRole
 from actors.messages.process import OwnProcess, ProcessBegan, ProcessStarted
 from actors.messages.ring import Subscribe
 from actors.messages.runtime import CallFailed
-from actors.messages.service import AnswerOverdue, GatesDue, HookDue, RetryStart, StartSettled
+from actors.messages.service import (
+    AnswerOverdue,
+    GatesDue,
+    HookDue,
+    RetryStart,
+    RoleDue,
+    RoleTaken,
+    ServiceSpec,
+    StartSettled,
+)
 from actors.service.backoff import next_delay_s
 from actors.service.gates import (
     CENSUS_LATE,
@@ -25,6 +35,7 @@ from actors.service.gates import (
     binds_problem,
     needs_census,
     waiting_for,
+    waiting_for_role,
 )
 from actors.service.hooks import (
     HEALTH_CHECK,
@@ -42,27 +53,36 @@ from actors.service.life import (
     spec_of,
     stop_signal,
     stop_timeout_s,
+    takes_part,
 )
+from actors.service.part import has_role, position, shown
 from actors.service.reconcile import holds, reconcile
-from actors.service.record import Record, encode, record_path
+from actors.service.record import Position, Record, encode, record_path
 from actors.service.rendering import (
     PACKAGES,
+    beside_call,
+    files_tell,
     make,
     order,
     parsed,
     read_templates,
     said,
+    unlisted,
     view_of,
     watch_user,
 )
 from actors.service.users import choose
-from actors.service.view import Made
+from actors.service.view import Made, View
 
 LAUNCHER = "port/launcher"
+ELECTION = "election"
 ANSWER_S = 10.0  # every answer awaited here takes milliseconds; asking again is always safe
 ASK_AGAIN_S = 0.5  # an actor that was not there is restarted within this, mostly
 SUBSCRIBE_S = 5.0  # a subscription is a message too: it is repeated
 SETTLE_S = 0.2  # a program that cannot start at all has ended by then
+FRESH_S = 0.3  # a leader's rounds are 0.4 s apart
+ROLE_S = 1.0  # between two questions for a role, and for why there is none
+LEASE_LEFT_S = 0.1  # with less than that left a start as leader would mostly come too late
 
 
 def ask(life: Life, to: str, message: msgspec.Struct, what: str, at: Moment) -> Decision:
@@ -94,6 +114,12 @@ def resolve(life: Life, at: Moment) -> Decision:
     spec, record = spec_of(life), life.record
     life = replace(life, phase="resolving", reason="", package=None, next_try_s=0.0)
     life = replace(life, templates=None, census=None, facts=None)  # they may be of long ago
+    life, asked = ask_role(life)  # never from what was told before
+    life, effects = _resolve(life, spec, record, at)
+    return life, [*asked, *effects]
+
+
+def _resolve(life: Life, spec: ServiceSpec, record: Record | None, at: Moment) -> Decision:
     if spec.cmd:
         return gates(life, at)
     question = ResolvePackage(spec.ident, True, spec.config_from, spec.channel, spec.bldr_url)
@@ -102,6 +128,19 @@ def resolve(life: Life, at: Moment) -> Decision:
     elif record and holds(record.target, spec):
         question = msgspec.structs.replace(question, ident=record.target)
     return ask(life, "depot", question, "package", at)
+
+
+def ask_role(life: Life) -> Decision:
+    """Ask the election for the role; what it told before counts no more."""
+    if not takes_part(life):
+        return life, []
+    assert life.record is not None
+    part = replace(life.part, told=None, asking=True, late=False, stuck=False, handing="")
+    question = AskRole(life.record.stands, "topology")
+    return replace(life, part=part), [
+        Send(ELECTION, question),
+        After(ROLE_S, RoleDue(), name="role"),
+    ]
 
 
 def downloading(life: Life, text: str) -> Decision:
@@ -146,11 +185,13 @@ def unresolved(life: Life, answer: CallFailed, at: Moment) -> Decision:
 
 
 def gates(life: Life, at: Moment) -> Decision:
-    """Wait for the ring, binds and leader, or make the files and put them in place."""
+    """Wait for the ring, binds and a role, or make the files and put them in place."""
     spec, seen = spec_of(life), view_of(life)
     reason = waiting_for(spec, life.package, life.census)
     if not reason and life.package is not None and seen is None:
-        reason = CENSUS_UNKNOWN
+        reason = _unseen(life)
+    if not reason and takes_part(life) and not has_role(life.part):
+        return _await_role(life, seen, at)
     if reason:
         known = (CENSUS_UNKNOWN, CENSUS_LATE)
         late = reason == CENSUS_UNKNOWN and life.reason in known
@@ -170,6 +211,28 @@ def gates(life: Life, at: Moment) -> Decision:
     return life, [*said(life), *follow, *effects]
 
 
+def _unseen(life: Life) -> str:
+    """Why there is nothing yet to make the files of."""
+    place = shown(life.part, life.record, files_tell(life), runs=False)
+    if takes_part(life) and place is not None and unlisted(life, place):
+        return f"its leader {place.leader[:8]} is not in the census of the ring"
+    return CENSUS_UNKNOWN
+
+
+def _await_role(life: Life, seen: View | None, at: Moment) -> Decision:
+    """Wait for a role, with files that tell of none: the suitability hook needs them."""
+    part, group = life.part, spec_of(life).service_group
+    reason = waiting_for_role(group, asked=part.told is None, late=part.late)
+    life = replace(life, phase="waiting", reason=reason, call="")
+    if life.package is None or seen is None or seen == life.seen:
+        return life, [Cancel("answer")]
+    made = make(life, seen, life.package, at)
+    if isinstance(made, str):
+        return fail(life, made, at, failed=True)
+    life, call = beside_call(replace(life, seen=seen, made=made), "render", at)
+    return life, [Cancel("answer"), *said(life), Ask(PACKAGES, order(life, made), call)]
+
+
 def subscribe() -> list[Effect]:
     """Follow the census, and what is applied to groups."""
     return [Send("census", Subscribe(("config",))), After(SUBSCRIBE_S, GatesDue(), name="gates")]
@@ -177,20 +240,11 @@ def subscribe() -> list[Effect]:
 
 def prepared(life: Life, answer: ServicePrepared, at: Moment) -> Decision:
     """The directory stands: run init, or start at once."""
-    spec = spec_of(life)
-    if not spec.cmd and "run" not in answer.hooks:
+    if not spec_of(life).cmd and "run" not in answer.hooks:
         return fail(life, "the package has no run hook", at, failed=True)
-    record = Record(
-        spec=spec,
-        package=life.package,
-        path=answer.path,
-        hooks=answer.hooks,
-        user=life.user,
-        group=life.group,
-        restarts=life.record.restarts if life.record else 0,
-        target=life.record.target if life.record else "",
-    )
-    life = replace(life, record=record, call="")
+    life = replace(life, record=_record(life, answer), call="")
+    record = life.record
+    assert record is not None
     if INIT not in record.hooks:
         return launch(life, at)
     life = replace(life, phase="initializing", reason="the init hook runs")
@@ -199,22 +253,85 @@ def prepared(life: Life, answer: ServicePrepared, at: Moment) -> Decision:
     return replace(life, hook=key), [Cancel("answer"), Ask(LAUNCHER, start, key)]
 
 
+def _record(life: Life, answer: ServicePrepared) -> Record:
+    """What is about to be started, in the role that its files tell."""
+    before, told = life.record or Record(spec_of(life)), life.part.told
+    known = takes_part(life) and told is not None
+    return Record(
+        spec=spec_of(life),
+        package=life.package,
+        path=answer.path,
+        hooks=answer.hooks,
+        user=life.user,
+        group=life.group,
+        restarts=before.restarts,
+        target=before.target,
+        stands=before.stands,
+        acts=position(told) if known and told is not None else Position(),
+        shown=files_tell(life),
+        over=before.over,
+    )
+
+
+def roleless(life: Life, answer: ServicePrepared) -> Decision:
+    """The files of a service that waits for its role are in place."""
+    record = _record(replace(life, part=replace(life.part, told=None)), answer)
+    life = replace(life, rendering="", record=record)
+    return life, [persist(life)]
+
+
 def launch(life: Life, at: Moment) -> Decision:
-    """Write down what is about to run, then ask for it."""
-    assert life.record is not None, "a start without a record"
-    record = msgspec.structs.replace(life.record, init_done=True)
+    """Write down what is about to run, then ask for it: in the role its files were made for."""
+    record, told = life.record, life.part.told
+    assert record is not None, "a start without a record"
+    until_s = 0.0
+    if takes_part(life):
+        if told is None or position(told) != record.acts:
+            record = msgspec.structs.replace(record, acts=Position())
+            return gates(replace(life, record=record, hook=""), at)
+        until_s = told.kill_at_s if told.role == "leader" else 0.0
+        if told.role == "leader" and until_s <= at.now + LEASE_LEFT_S:
+            return confirm(life)
+    record = msgspec.structs.replace(record, init_done=True)
     life = replace(life, phase="starting", reason="", hook="", record=record)
     start = start_service(
-        process_key(life.name), record, at.options, stop_signal(life), stop_timeout_s(life)
+        process_key(life.name),
+        record,
+        at.options,
+        stop_signal(life),
+        stop_timeout_s(life),
+        leader_until_s=until_s,
     )
     life, effects = ask(life, LAUNCHER, start, "start", at)
-    return life, [persist(life), *effects]
+    taken = [role_taken(life)] if record.acts.role == "leader" else []
+    return life, [persist(life), *taken, *effects]
+
+
+def confirm(life: Life) -> Decision:
+    """All is ready, but the lease it was told of is nearly over: ask whether it still leads."""
+    began = life.phase != "confirming"
+    life = replace(life, phase="confirming", reason="asks whether it still leads", hook="", call="")
+    life, effects = ask_role(life) if began else await_fresh(life)
+    return life, [Cancel("answer"), *effects]
+
+
+def await_fresh(life: Life) -> Decision:
+    """It was told of a lease that is over: ask again, but not before a round can be acked."""
+    part = replace(life.part, told=None, asking=True, late=False)
+    return replace(life, part=part), [After(FRESH_S, RoleDue(), name="role")]
+
+
+def role_taken(life: Life) -> Emit:
+    """Say what it acts as from now on."""
+    assert life.record is not None
+    acts = life.record.acts
+    return Emit(RoleTaken(life.name, life.record.stands, acts.role, acts.term, acts.leader))
 
 
 def started(life: Life, answer: ProcessStarted, at: Moment) -> Decision:
     """The process lives: hooks beside it, and a moment before it is called up."""
     assert life.record is not None, "a process without a record"
-    record = msgspec.structs.replace(life.record, pid=answer.pid, post_run_done=False)
+    record = msgspec.structs.replace(life.record, pid=answer.pid, post_run_done=False, acted=True)
     life = replace(
         life,
         phase="settling",
@@ -227,8 +344,10 @@ def started(life: Life, answer: ProcessStarted, at: Moment) -> Decision:
         first_ok=True,
         retry_s=0.0,
     )
+    follows = takes_part(life) and record.acts.role == "follower"
     return life, [
         Emit(ProcessBegan(answer.key, answer.pid)),
+        *([role_taken(life)] if follows else []),
         Cancel("answer"),
         Send(PACKAGES, WritePidFile(life.name, answer.pid)),
         After(SETTLE_S, StartSettled(answer.pid), name="settle"),
@@ -252,8 +371,15 @@ def beside(life: Life) -> list[Effect]:
 def not_started(life: Life, reason: str, at: Moment) -> Decision:
     """The start that was written down did not happen: nothing lives because of it."""
     assert life.record is not None, "a start without a record"
+    told = life.part.told
+    late = told is None or (told.role == "leader" and told.kill_at_s <= at.now + LEASE_LEFT_S)
     record = msgspec.structs.replace(life.record, init_done=False)
-    return fail(replace(life, record=record), reason, at, failed=True)
+    if record.acts.role == "leader" and late:
+        return confirm(replace(life, record=record))
+    led = record.acts.role == "leader"
+    life = replace(life, record=msgspec.structs.replace(record, acts=Position(), acted=False))
+    life, effects = fail(life, reason, at, failed=True)
+    return life, [*([role_taken(life)] if led else []), *effects]
 
 
 def fail(life: Life, reason: str, at: Moment, *, failed: bool) -> Decision:
@@ -274,8 +400,12 @@ def fail(life: Life, reason: str, at: Moment, *, failed: bool) -> Decision:
         up_since_s=None,
         delay_s=delay_s,
         next_try_s=round(delay_s, 3),
+        part=replace(life.part, asking=False),
     )
-    return life, [Cancel("answer"), Cancel("gates"), After(delay_s, RetryStart(), name="start")]
+    return life, [
+        *(Cancel(name) for name in ("answer", "gates", "role")),
+        After(delay_s, RetryStart(), name="start"),
+    ]
 
 
 def hook_key(life: Life, hook: str, at: Moment) -> tuple[Life, str]:

@@ -23,15 +23,17 @@ from actors.service.life import (
     Decision,
     Life,
     Moment,
+    acts_as_leader,
     desire,
     spec_of,
     stop_signal,
     stop_timeout_s,
 )
-from actors.service.record import record_path
+from actors.service.record import Position, record_path
 from actors.service.rendering import PACKAGES, forget
 from actors.service.starting import LAUNCHER, fail, hook_key, persist
 
+SETTLE_SPARE_S = 0.1  # between the KILL of a demoted leader and the instant it must be gone
 GRACE_S = 10.0  # after its KILL a process that is not reported gone is asked about again
 
 
@@ -44,8 +46,13 @@ def stop(life: Life, reason: str, at: Moment) -> Decision:
 
 
 def order_stop(life: Life, at: Moment) -> Decision:
-    """The order itself, which may be repeated with another timeout."""
-    timeout_s = stop_timeout_s(life)
+    """The order itself, which may be repeated with another timeout.
+
+    A leader that is told to be none any more has ended by then.
+    """
+    timeout_s, told = stop_timeout_s(life), life.part.told
+    if acts_as_leader(life) and told is not None and told.settle_by_s:
+        timeout_s = min(timeout_s, max(0.0, told.settle_by_s - at.now - SETTLE_SPARE_S))
     life = replace(life, number=life.number + 1)
     call = f"{at.instance}:stop:{life.number}"
     order = StopProcess(process_key(life.name), stop_signal(life), timeout_s)
@@ -60,13 +67,27 @@ def stopped_process(life: Life, end: ProcessExited, at: Moment) -> Decision:
     words = exit_words(end.code, end.signal)
     pid = life.pid or end.pid
     life = replace(life, pid=None, call="", last_exit=words, up_since_s=None, delay_s=0.0)
+    life = acts_no_more(life, for_good=life.part.stuck)
     life, effects = after_stop(life, at)
     return life, [
         Emit(ProcessEnded(end.key, pid, words)),
         Cancel("answer"),
+        Cancel("settle"),
         Send(PACKAGES, WritePidFile(life.name)),
         *effects,
     ]
+
+
+def acts_no_more(life: Life, *, for_good: bool) -> Life:
+    """Its process has ended, and with it the role; `for_good`: it leads no more in that term."""
+    record = life.record
+    if record is None:
+        return life
+    acts = record.acts
+    over = max(record.over, acts.term) if for_good and acts.role == "leader" else record.over
+    record = msgspec.structs.replace(record, acts=Position(), acted=False, over=over)
+    part = replace(life.part, hook="", bring=Position(), ending=False, handing="")
+    return replace(life, record=record, part=part)
 
 
 def after_stop(life: Life, at: Moment) -> Decision:
@@ -106,21 +127,25 @@ def stopped(life: Life) -> Decision:
 
 
 def crashed(life: Life, end: ProcessExited, at: Moment) -> Decision:
-    """The process ended and nobody had asked for it."""
+    """The process ended and nobody had asked for it; a leader's leads no more in its term."""
     assert life.record is not None, "a process without a record"
     words = exit_words(end.code, end.signal)
+    if end.ended_by == "fence":
+        words = f"{words}, its lease was not renewed in time"
     record = msgspec.structs.replace(
         life.record, pid=None, init_done=False, restarts=life.record.restarts + 1
     )
     pid = life.pid or end.pid
     life, effects = end_beside(life)
     life = replace(life, pid=None, last_exit=words, health="critical", record=record)
+    life = acts_no_more(life, for_good=True)
     life = replace(life, ended_pid=pid, ended_at=at.now)
     life, more = fail(life, f"the process ended: {words}", at, failed=False)
     return life, [
         Emit(ProcessEnded(end.key, pid, words)),
         *effects,
         Cancel("settle"),
+        Cancel("handover"),
         Send(PACKAGES, WritePidFile(life.name)),
         *more,
         persist(life),
@@ -131,10 +156,16 @@ def end_beside(life: Life) -> Decision:
     """End the hooks that run beside the process, and the reminders of their next runs."""
     effects: list[Effect] = [Cancel(HEALTH_CHECK), Cancel(POST_RUN)]
     beside = sorted(key for _, key in life.beside)
-    keys = [key for key in (life.health_hook, life.post_run_hook, *beside) if key]
-    effects += [Send(LAUNCHER, StopProcess(key, "KILL", 0.0)) for key in keys]
+    keys = [life.health_hook, life.post_run_hook, life.part.hook, *beside]
+    effects += [Send(LAUNCHER, StopProcess(key, "KILL", 0.0)) for key in keys if key]
     life = replace(
-        life, health_hook="", post_run_hook="", beside=frozenset(), due=frozenset(), rendering=""
+        life,
+        health_hook="",
+        post_run_hook="",
+        beside=frozenset(),
+        due=frozenset(),
+        rendering="",
+        part=replace(life.part, hook="", ending=False),
     )
     return life, effects
 

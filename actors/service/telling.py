@@ -12,6 +12,7 @@ from actors.messages.service import (
     ServiceSettled,
     ServiceStageChanged,
 )
+from actors.service import fitness
 from actors.service.hook_runs import has_hook
 from actors.service.hooks import HEALTH_CHECK
 from actors.service.life import (
@@ -45,6 +46,7 @@ def tell(before: Life, after: Life, at: Moment, *, again: bool = False) -> Decis
         effects.append(Send("specs", ServiceSettled(status)))
         if any(spec_of(life).update_strategy != "none" for life in (before, after)):
             effects.append(Send("update", ServiceSettled(status)))
+    effects += fitness.told(before, after)
     after, rumors = _rumors(before, after, at, again=again)
     effects += rumors
     if after.halted_s is not None and after.phase in ("down", "gone") and before != after:

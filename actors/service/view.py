@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
 from actors.messages.depot import TemplatesRead
 from actors.messages.groups import GroupConfig, GroupFacts, GroupFile
-from actors.messages.ring import Census, GroupMember
+from actors.messages.ring import Census, GroupElection, GroupElections, GroupMember
 from actors.messages.service import ServiceSpec
+from actors.service.record import NOWHERE, Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +19,8 @@ class View:
     """All that the files of one service depend on: as long as it is equal, so are they.
 
     `groups` are its own and those it is bound to, by name; an empty one is not in the census.
+    `elections` are those of the same groups, in the same order, its own as this member knows it
+    (`position` is what it takes itself for).
     """
 
     templates: TemplatesRead
@@ -23,6 +28,13 @@ class View:
     groups: tuple[tuple[str, tuple[GroupMember, ...]], ...]
     config: GroupConfig | None
     files: tuple[GroupFile, ...]
+    elections: tuple[GroupElections, ...] = ()
+    position: Position = NOWHERE
+
+    def election(self, name: str) -> GroupElections:
+        """How the elections of a group in view stand."""
+        pairs = zip(self.groups, self.elections, strict=False)
+        return next((found for (known, _), found in pairs if known == name), GroupElections())
 
     def group(self, name: str) -> tuple[GroupMember, ...]:
         """The members of a group in view."""
@@ -46,12 +58,30 @@ class Made:
     said: tuple[str, ...] = ()
 
 
-def view(templates: TemplatesRead, spec: ServiceSpec, census: Census, facts: GroupFacts) -> View:
-    """What of the ring concerns one service."""
+def view(
+    templates: TemplatesRead,
+    spec: ServiceSpec,
+    census: Census,
+    facts: GroupFacts,
+    *,
+    position: Position = NOWHERE,
+    topology: GroupElection | None = None,
+) -> View:
+    """What of the ring concerns one service; `topology` is the election of its own group."""
     own = spec.service_group
     names = sorted({own, *(bound_group(bind, spec, census) for bind in spec.binds)})
     groups = tuple((name, census.groups.get(name, ())) for name in names)
-    return View(templates, spec, groups, facts.configs.get(own), facts.files.get(own, ()))
+    elections = [_told(census.elections.get(name, GroupElections())) for name in names]
+    if topology is not None:
+        at = names.index(own)
+        elections[at] = msgspec.structs.replace(elections[at], topology=topology)
+    config, files = facts.configs.get(own), facts.files.get(own, ())
+    return View(templates, spec, groups, config, files, tuple(elections), position)
+
+
+def _told(found: GroupElections) -> GroupElections:
+    """What templates are told of: not the electorate, which changes without their business."""
+    return GroupElections(found.topology, found.update)
 
 
 def bound_group(bind: str, spec: ServiceSpec, census: Census) -> str:

@@ -28,6 +28,7 @@ from actors.messages.depot import (
 )
 from actors.messages.envelope import Envelope
 from actors.messages.files import DirectoryListed, FileContent, FileWritten, WatchDirectory
+from actors.messages.gateway import HookOutput, ReadHookOutput
 from actors.messages.groups import OpenSealed, SealedOpened
 from actors.messages.runtime import CallFailed
 from actors.messages.update import FindRelease, ReleaseFound, WatchDepots
@@ -93,6 +94,7 @@ class Shelf:
     defaults: dict[str, bytes] = field(default_factory=dict)  # the same
     user: dict[str, bytes] = field(default_factory=dict)  # by service
     keys: set[str] = field(default_factory=set)  # names of those that open what is encrypted
+    printed: dict[str, str] = field(default_factory=dict)  # by `<service>:<hook>`
     written: dict[str, dict[str, bytes]] = field(default_factory=dict)  # service → path → content
     # What a depot has: packages by ident, the newest of each channel, why it is not to be had.
     offered: dict[str, PackageInfo] = field(default_factory=dict)
@@ -196,6 +198,8 @@ class PackagesPort:
                 return self._shelf.prepare(message)
             case OpenSealed(_, sealed):
                 return SealedOpened({data: self._shelf.opened(data) for data in sealed})
+            case ReadHookOutput(service, hook):
+                return HookOutput(self._shelf.printed.get(f"{service}:{hook}", ""))
             case WritePidFile(service, None):
                 self._shelf.pid_files.pop(service, None)
                 return None

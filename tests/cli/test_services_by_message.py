@@ -241,9 +241,9 @@ def test_status_begins_with_habitat_s_seven_columns_each_cell_one_word(
 def test_wide_status_adds_columns_behind_the_seven(hab: Hab, gateway: Start) -> None:
     with gateway(lambda _: [Services((WEB,))]):
         header, web = hab("svc", "status", "--wide").stdout.splitlines()
-    further = ["restarts", "health", "strategy", "update", "offered", "next-try", "last-exit"]
-    assert header.split()[7:] == [*further, "reason"]
-    shown = ["3", "unknown", "none", "<none>", "<none>", "4s", "exit-1", "exit", "1"]
+    further = ["restarts", "health", "strategy", "update", "offered", "role", "term"]
+    assert header.split()[7:] == [*further, "next-try", "last-exit", "reason"]
+    shown = ["3", "unknown", "none", *["<none>"] * 4, "4s", "exit-1", "exit", "1"]
     assert web.split()[7:] == shown
 
 

@@ -7,15 +7,19 @@ from typing import Any
 import msgspec
 import pytest
 
+from actors.gateway.leaders import Standing
 from actors.gateway.metrics import samples
 from actors.gateway.ring import butterfly_document, census_document
 from actors.gateway.services import health_document, service_document
 from actors.messages.control import SupervisorInfo
 from actors.messages.depot import PackageInfo
+from actors.messages.election import ElectionView, Stamp
 from actors.messages.gateway import HookOutput, ServiceReport
 from actors.messages.groups import GroupConfig, GroupFacts, GroupFile
 from actors.messages.ring import (
     Census,
+    GroupElection,
+    GroupElections,
     GroupMember,
     Member,
     Members,
@@ -157,6 +161,11 @@ REPORT = ServiceReport(
 SUP = SupervisorInfo(ME, "default", "0.1.0", 1, 2, "/hab", "", "", "")
 INFO = ServiceInfo(ME, GROUP, IDENT, up=True, health="ok", sys=REPORT.sys, exports={"port": 6379})
 CENSUS_NOW = Census(3, {GROUP: (GroupMember(INFO, "alive"),)})
+NO_ELECTIONS = Standing({})
+ELECTIONS = GroupElections(
+    GroupElection("finished", ME, 7), electorate="e1", stamp=Stamp(7, 2), voters=(ME,), needed=1
+)
+LED = Census(3, CENSUS_NOW.groups, {GROUP: ELECTIONS})
 FACTS = GroupFacts(
     {GROUP: GroupConfig(GROUP, 4, b"port = 7000\n")},
     {GROUP: (GroupFile(GROUP, "a.txt", 2, b"AB"),)},
@@ -190,7 +199,7 @@ def has_form(value: Any, form: Any, path: str = "") -> None:
 
 
 def test_a_service_has_every_key_of_habitats_with_its_type() -> None:
-    document = service_document(REPORT, SUP, 1000.0, trusted=True)
+    document = service_document(REPORT, SUP, 1000.0, NO_ELECTIONS, trusted=True)
     has_form(document, SERVICE)
     assert document["health_check"] == "Warning"
     assert document["restart_config"]["cooldown_period"] == {"secs": 60, "nanos": 500_000_000}  # type: ignore[index]
@@ -200,7 +209,7 @@ def test_a_service_has_every_key_of_habitats_with_its_type() -> None:
 
 def test_a_plain_command_has_the_same_keys() -> None:
     status = ServiceStatus(ServiceSpec("", name="web", cmd=("x",)), "", "backoff", next_try_s=2.0)
-    document = service_document(ServiceReport(status), SUP, 1000.0, trusted=True)
+    document = service_document(ServiceReport(status), SUP, 1000.0, NO_ELECTIONS, trusted=True)
     assert set(document) - {"habring"} == set(SERVICE)
     assert document["next_restart_at"] == 1002
     assert document["process"] == {"pid": None, "state": "down", "state_entered": 1000}
@@ -225,13 +234,56 @@ def test_butterfly_tells_stores_and_flat_twins() -> None:
     assert all("update_counter" in document[name] for name in stores)
 
 
+def test_a_leader_is_told_in_habitats_keys_and_in_full_in_ours() -> None:
+    document: Any = census_document(LED, FACTS, MEMBERS, trusted=True)
+    group = document["census_groups"][GROUP]
+    assert (group["election_status"], group["leader_id"]) == ("ElectionFinished", ME)
+    assert (group["update_election_status"], group["update_leader_id"]) == ("None", None)
+    member = group["population"][ME]
+    assert (member["leader"], member["follower"], member["election_is_finished"]) == (1, 0, 1)
+    assert group["habring"]["topology"] == {"state": "finished", "leader": ME, "term": 7}
+    assert (group["habring"]["stamp"], group["habring"]["quorum"]) == ([7, 2], 1)
+    assert document["last_election_counter"] == 7
+    has_form(member, MEMBER)
+    butterfly: Any = butterfly_document(LED, FACTS, MEMBERS, trusted=True)
+    rumor = butterfly["latest_election"][GROUP]["election"]
+    assert (rumor["member_id"], rumor["term"], rumor["status"]) == (ME, 7, "Finished")
+
+
+@pytest.mark.parametrize(
+    ("role", "known", "told"),
+    [
+        ("leader", "running", "ElectionFinished"),
+        ("follower", "no_quorum", "ElectionFinished"),
+        ("none", "finished", "ElectionInProgress"),
+        ("none", "no_quorum", "ElectionNoQuorum"),
+        ("", "none", "None"),
+    ],
+)
+def test_a_service_tells_its_role_term_lease_and_electorate(
+    role: Any, known: Any, told: str
+) -> None:
+    view = ElectionView(
+        GROUP, "topology", role or "none", "leading", 7, ME, 3.21, 2, 3, stamp=Stamp(7, 2)
+    )
+    standing = Standing({GROUP: GroupElections(GroupElection(known))}, (view,))
+    status = msgspec.structs.replace(REPORT.status, role=role, term=7, leader=ME)
+    report = msgspec.structs.replace(REPORT, status=status)
+    document: Any = service_document(report, SUP, 1000.0, standing, trusted=True)
+    assert document["last_election_status"] == told
+    more = document["habring"]
+    assert (more["role"], more["leader"], more["leader_term"]) == (role or None, ME, 7)
+    election = more["elections"]["topology"]
+    assert (election["lease_s"], election["quorum"], election["stamp"]) == (3.21, 2, [7, 2])
+
+
 SECRETS = ("6379", "7000", "PATH", "65,66", "hook said")
 
 
 def test_without_trust_nothing_an_operator_wrote_is_told() -> None:
     output = HookOutput("hook said", "hook said")
     documents = [
-        service_document(REPORT, SUP, 1000.0, trusted=False),
+        service_document(REPORT, SUP, 1000.0, NO_ELECTIONS, trusted=False),
         census_document(CENSUS_NOW, FACTS, MEMBERS, trusted=False),
         butterfly_document(CENSUS_NOW, FACTS, MEMBERS, trusted=False),
         health_document(REPORT, output, trusted=False),

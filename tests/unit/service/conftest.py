@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +15,7 @@ from actors.effects import Effect, RestartPolicy, Spawn
 from actors.launcher.protocol import Start
 from actors.messages.base import Event, Message
 from actors.messages.depot import PackageInfo
+from actors.messages.election import RoleChanged
 from actors.messages.envelope import Envelope
 from actors.messages.groups import GroupFacts
 from actors.messages.node import StopAllServices
@@ -30,6 +34,14 @@ from actors.simulation.ring import Ring
 from actors.simulation.service_ports import FilesPort, PackagesPort, Shelf
 from actors.specs.actor import SpecsActor
 from actors.update.actor import UpdatesActor
+
+_STAND_IN = Path(__file__).parent / "electing.py"
+_LOADED = importlib.util.spec_from_file_location("electing", _STAND_IN)
+assert _LOADED is not None
+assert _LOADED.loader is not None
+electing = importlib.util.module_from_spec(_LOADED)
+sys.modules["electing"] = electing
+_LOADED.loader.exec_module(electing)
 
 OPTIONS = ServiceOptions(root="/hab", svc_dir="/hab/svc", environment={"PATH": "/bin"})
 PERIOD_S = 60.0  # between two polls of a depot
@@ -86,9 +98,11 @@ class Rig:
         self.files: FilesPort | None = None
         self.org = ""
         self.answers = 0
+        self.office = electing.Office()
         self.machine: Machine = self.ring.add(self._root)
         self.programs: dict[str, Behaviour] = {"hook:": Behaviour(runs_s=0.02)}
         self.machine._behaviour = self._behaviour  # type: ignore[method-assign]
+        self._watch_processes()
         self.machine.start()
         self.run(1.0)
 
@@ -103,8 +117,20 @@ class Rig:
             Spawn("update", UpdatesActor, (PERIOD_S,), POLICY),
             Spawn("service", ServicesActor, (OPTIONS,), POLICY),
             Spawn("specs", SpecsActor, (self.org,), POLICY),
+            Spawn("election", electing.StandIn, (self,), POLICY),
         )
         return RootActor(Root, (children,))
+
+    def _watch_processes(self) -> None:
+        """Let the office hear of each process that starts or ends."""
+        note = self.machine._process
+
+        def noted(process: Process, how: str) -> None:
+            note(process, how)
+            self.office.noted(process, how)
+
+        self.machine._process = noted  # type: ignore[method-assign]
+        self.machine.table.note = noted
 
     def _behaviour(self, start: Start) -> Behaviour:
         """Called as a process starts: the moment at which a double start would show."""
@@ -129,7 +155,8 @@ class Rig:
         self.ring.run_for(seconds)
 
     def tell(self, to: str, message: Message) -> None:
-        self.world.tell(to, message, sender="port/test")
+        if self.machine.supervisor is not None:
+            self.world.tell(to, message, sender="port/test")
 
     def command(self, message: Message, within_s: float = 60.0, to: str = "specs") -> list[Any]:
         """All answers to a command, the last one included."""
@@ -156,6 +183,11 @@ class Rig:
         if self.machine.supervisor is not None and "node" in self.world.cells:
             self.world.call("specs", message, heard)
         return answers
+
+    def elect(self, role: str) -> None:
+        """Have the election say so, as far as it can."""
+        told = RoleChanged(self.office.group, "topology", role, 0)  # type: ignore[arg-type]
+        self.tell("election", told)
 
     def kill(self, name: str) -> None:
         if self.machine.supervisor is not None:
@@ -207,6 +239,7 @@ def rig() -> Iterator[Rig]:
     made.shelf.add(package())
     yield made
     assert made.broken == []
+    assert made.office.broken == []
     failures = [e for e in made.ring.log.events if type(e.event).__name__ == "ActorFailed"]
     assert failures == []
 

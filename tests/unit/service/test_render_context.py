@@ -8,9 +8,8 @@ import msgspec
 import pytest
 
 from actors.messages.depot import PackageInfo
-from actors.messages.ring import GroupMember, MemberHealth, ServiceInfo, SysInfo
+from actors.messages.ring import GroupElection, GroupMember, MemberHealth, ServiceInfo, SysInfo
 from actors.service.context import (
-    Election,
     Group,
     Here,
     InstallContext,
@@ -105,7 +104,9 @@ def test_the_schema_is_closed_and_has_habitats_keys(root: type[msgspec.Struct]) 
 
 
 def test_a_context_keeps_its_own_schema_and_no_key_can_be_added() -> None:
-    group = Group("redis.default", (at(A), at(B), at(C, "suspect")), Election("finished", A, 3))
+    group = Group(
+        "redis.default", (at(A), at(B), at(C, "suspect")), GroupElection("finished", A, 3)
+    )
     values = values_of(
         context(group, {"backend": Group("web.default", (at(C, group="web.default"),))})
     )
@@ -132,7 +133,9 @@ def test_members_are_those_alive_or_suspect_and_first_is_of_all() -> None:
 def test_the_leader_its_term_and_its_followers_are_known_once_elected() -> None:
     members = (at(A, port=1), at(B), at(C))
     svc = context(
-        Group("redis.default", members, Election("finished", C, 7), Election("finished", A))
+        Group(
+            "redis.default", members, GroupElection("finished", C, 7), GroupElection("finished", A)
+        )
     ).svc
     assert (svc.leader and svc.leader.member_id, svc.leader_term) == (C, 7)
     assert svc.first.member_id == C
@@ -140,7 +143,7 @@ def test_the_leader_its_term_and_its_followers_are_known_once_elected() -> None:
     assert not svc.me.leader
     assert svc.update_leader is not None
     assert svc.update_leader.member_id == A
-    running = context(Group("redis.default", members, Election("running"))).svc
+    running = context(Group("redis.default", members, GroupElection("running"))).svc
     assert running.election_is_running
     assert not running.me.follower
 
@@ -187,7 +190,7 @@ def test_the_package_is_told_with_its_paths_and_all_it_depends_on() -> None:
 
 def test_templates_render_with_the_context() -> None:
     members = (at(A, port=1), at(B), at(C, "suspect"))
-    values = values_of(context(Group("redis.default", members, Election("finished", A, 2))))
+    values = values_of(context(Group("redis.default", members, GroupElection("finished", A, 2))))
     template = parse(
         "port {{cfg.port}}\n"
         "{{#if svc.me.follower}}\nreplicaof {{svc.leader.sys.ip}} {{svc.leader.cfg.port}}\n"

@@ -248,15 +248,6 @@ def test_a_health_check_says_how_the_service_is(
     assert rig.pid("web") is not None
 
 
-def test_topology_leader_waits_and_says_so(rig: Any) -> None:
-    answer = rig.command(LoadService(ServiceSpec(ident="acme/web", topology="leader")))[-1]
-    assert answer.outcome == "waiting"
-    assert answer.reason.startswith("no leader election yet")
-    rig.run(60.0)
-    assert rig.pid("web") is None
-    assert rig.status("web").stage == "waiting"
-
-
 def test_a_plain_command_needs_no_package(rig: Any) -> None:
     spec = ServiceSpec(ident="", name="py", cmd=("python", "web.py"), cwd="/srv")
     assert rig.command(LoadService(spec))[-1].outcome == "up"

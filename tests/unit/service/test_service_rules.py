@@ -139,8 +139,6 @@ def test_binds_wait_for_a_group_that_is_there_up_and_exports() -> None:
     assert waiting_for(relaxed, package, None) == CENSUS_UNKNOWN  # its files are made from it
     assert waiting_for(relaxed, package, Census(1, {})) == ""
     assert waiting_for(relaxed, None, None) == ""
-    leader = waiting_for(replaced(SPEC, topology="leader"), package, census())
-    assert leader.startswith("no leader election yet")
 
 
 def test_exit_codes_of_health_checks_mean_what_habitat_says() -> None:

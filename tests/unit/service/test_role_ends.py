@@ -1,0 +1,203 @@
+"""How a service in a role stops, how suitable it is, and what the election is told of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from electing import GROUP, follow, lead, load, roles, settled, told
+
+from actors.messages.election import ReadSuitability, RoleChanged
+from actors.messages.service import (
+    LoadService,
+    RestartService,
+    ServiceSpec,
+    StopService,
+    SuitabilityMeasured,
+    UnloadService,
+    UpdateService,
+)
+from actors.service import fitness, leaving
+from actors.service.life import Life
+from actors.service.suitability import last_number
+from actors.simulation.processes import Behaviour
+
+# ── stops ──
+
+
+def test_a_leader_hands_over_before_it_is_stopped(rig: Any, make_package: Any) -> None:
+    load(rig, make_package, "role-changed")
+    pid = lead(rig)
+    heard = rig.send(StopService("web"))
+    rig.until(lambda: not rig.office.leads)
+    assert rig.pid("web") == pid
+    assert "hands over the lead first" in rig.status("web").reason
+    rig.until(lambda: bool(heard) and not heard[-1].more)
+    assert heard[-1].message.outcome == "down"
+    assert told(rig) == [("none", "1")]
+    assert rig.office.stands.leads is False
+    assert rig.office.withdrawn == []  # it keeps its seat
+
+
+def test_a_stop_does_not_wait_for_ever_for_a_successor(rig: Any, make_package: Any) -> None:
+    load(rig, make_package)
+    lead(rig)
+    rig.kill("election")
+    rig.office.since_s = 1e9  # the election looks for a successor, and finds none
+    assert rig.command(StopService("web"), within_s=12.0)[-1].outcome == "down"
+
+
+def test_a_restart_hands_over_too(rig: Any, make_package: Any) -> None:
+    load(rig, make_package)
+    lead(rig)
+    rig.send(RestartService("web"))
+    rig.until(lambda: rig.office.role == "none")
+    rig.run(15.0)
+    follow(rig)
+    assert rig.starts[-1].env["HAB_ROLE"] == "follower"
+
+
+def test_an_unload_gives_up_the_seat(rig: Any, make_package: Any) -> None:
+    load(rig, make_package)
+    lead(rig)
+    assert rig.command(UnloadService("web"))[-1].outcome == "gone"
+    assert rig.office.withdrawn == [GROUP]
+
+
+def test_another_group_means_another_election(rig: Any, make_package: Any) -> None:
+    load(rig, make_package)
+    lead(rig)
+    rig.office.broken.clear()
+    rig.command(UpdateService("web", ServiceSpec("", group="two"), ("group",)))
+    rig.until(lambda: rig.office.withdrawn == [GROUP])
+    rig.until(lambda: rig.office.stands.service_group == "web.two")
+    assert rig.pid("web") is None
+
+
+def test_a_group_that_needs_no_leader_any_more_leaves_its_election(
+    rig: Any, make_package: Any
+) -> None:
+    load(rig, make_package)
+    lead(rig)
+    rig.command(UpdateService("web", ServiceSpec("", topology="standalone"), ("topology",)))
+    rig.until(lambda: rig.office.withdrawn == [GROUP])
+    rig.until(lambda: rig.status("web").stage == "up")
+    assert "HAB_ROLE" not in rig.starts[-1].env
+
+
+def test_the_end_of_the_supervisor_demotes_the_leader_first(rig: Any, make_package: Any) -> None:
+    load(rig, make_package, "role-changed")
+    lead(rig)
+    rig.stop_all()
+    assert told(rig) == [("none", "1")]
+    assert rig.pid("web") is None
+
+
+# ── suitability ──
+
+
+def ask_suitability(rig: Any, term: int) -> None:
+    rig.tell("election", ReadSuitability(GROUP, "topology", term))
+
+
+def test_suitability_is_read_before_the_first_start_and_after(rig: Any, make_package: Any) -> None:
+    rig.shelf.printed["web:suitability"] = "offset:\n42\n"
+    load(rig, make_package, "suitability")
+    rig.until(lambda: rig.office.stands.suitability_hook)
+    ask_suitability(rig, 1)
+    rig.until(lambda: [(r.term, r.value) for r in rig.office.read] == [(1, 42)])
+    follow(rig)
+    rig.shelf.printed["web:suitability"] = "43"
+    ask_suitability(rig, 5)
+    rig.until(lambda: [(r.term, r.value) for r in rig.office.read][1:] == [(5, 43)])
+    assert [event.value for event in rig.events(SuitabilityMeasured)] == [42, 43]
+
+
+def test_suitability_waits_for_the_hook_that_detaches_from_the_old_leader(
+    rig: Any, make_package: Any
+) -> None:
+    rig.programs["hook:web:role-changed"] = Behaviour(runs_s=0.5)
+    load(rig, make_package, "suitability", "role-changed")
+    follow(rig)
+    rig.elect("none")
+    ask_suitability(rig, 2)
+    rig.run(0.3)
+    assert rig.hooks("web", "suitability") == []
+    rig.until(lambda: bool(rig.office.read), 1.5)
+    assert settled(rig) == ("none", 2)
+
+
+@pytest.mark.parametrize(
+    "bad", [Behaviour(runs_s=0.1, code=1), Behaviour(), Behaviour(unrunnable="x")]
+)
+def test_a_suitability_hook_that_fails_or_hangs_says_nothing(
+    rig: Any, make_package: Any, bad: Behaviour
+) -> None:
+    rig.programs["hook:web:suitability"] = bad
+    rig.shelf.printed["web:suitability"] = "7"
+    load(rig, make_package, "suitability")
+    ask_suitability(rig, 3)
+    rig.until(lambda: [(r.term, r.value) for r in rig.office.read] == [(3, 0)], 1.5)
+
+
+def test_a_package_without_the_hook_is_as_suitable_as_any(rig: Any, make_package: Any) -> None:
+    load(rig, make_package)
+    assert not rig.office.stands.suitability_hook
+    ask_suitability(rig, 3)
+    rig.until(lambda: [(r.term, r.value) for r in rig.office.read] == [(3, 0)])
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("42", 42),
+        ("reading\n 7 \n", 7),
+        ("3\nbye", 3),
+        ("", None),
+        ("none", None),
+        ("-1", None),
+        ("1.5", None),
+        (str(2**63 - 1), 2**63 - 1),
+        (str(2**63), None),
+        ("9" * 5000, None),
+        ("²", None),
+    ],
+)
+def test_the_last_number_counts(text: str, value: int | None) -> None:
+    assert last_number(text) == value
+
+
+# ── what the election is told ──
+
+
+def test_who_cannot_start_does_not_stand(rig: Any, make_package: Any) -> None:
+    rig.shelf.add(make_package(version="2.0", hooks=("run", "init"), binds={"db": ()}))
+    spec = ServiceSpec(ident="acme/web", topology="leader", binds=("db:db.default",))
+    rig.command(LoadService(spec))
+    rig.run(6.0)
+    assert rig.office.stands is not None
+    assert not rig.office.leads
+
+
+def test_the_word_of_another_group_or_kind_is_not_for_it(rig: Any, make_package: Any) -> None:
+    load(rig, make_package)
+    for group, kind in (("web.other", "topology"), (GROUP, "update")):
+        rig.tell("service/web", RoleChanged(group, kind, "leader", 1, "", 1e9))  # type: ignore[arg-type]
+    rig.run(2.0)
+    assert rig.pid("web") is None
+
+
+def test_a_role_for_which_there_is_no_lease_left_is_not_taken(rig: Any, make_package: Any) -> None:
+    load(rig, make_package, "role-changed")
+    follow(rig)
+    late = RoleChanged(GROUP, "topology", "leader", 9, rig.machine.member, 0.1)
+    rig.tell("service/web", late)
+    rig.run(2.0)
+    assert told(rig) == []
+    assert roles(rig) == ["follower"]
+
+
+def test_a_service_that_was_never_loaded_has_nothing_to_stand_for_or_to_leave() -> None:
+    assert fitness.standing_of(Life("web")) is None
+    assert not fitness.leads(Life("web"))
+    assert not leaving.owes(Life("web"))
