@@ -204,9 +204,10 @@ class ElectionsActor(Actor):
                 known = (group, kind) in self._services
                 return [self._pass_on((group, kind), message)] if known else []
             case AskRole(group, kind):
-                if (group, kind) not in self._services:
-                    return [Reply(RoleChanged(group, kind, "none", 0))]
-                return [self._pass_on((group, kind), message)]
+                if (group, kind) in self._services:
+                    return [self._pass_on((group, kind), message)]
+                # Before the ballots are found nobody can say; the service asks again.
+                return [Reply(RoleChanged(group, kind, "none", 0))] if self._is_listed else []
             case LeadClaimed(group, kind) | Introduce(group, kind):
                 sibling: ElectionId = group, other(kind)
                 known = sibling in self._services

@@ -146,7 +146,9 @@ class Part:
                 return [Send(PARENT, LeadClaimed(*state.names, siblings.claims(state)))]
             case AskRole():
                 self._record_told = None
-                return [Reply(present(state)), *self._tell_record_here()]
+                # Silent: the service is told as soon as there is something to say.
+                said = [] if telling.is_silent(state, now) else [Reply(present(state))]
+                return [*said, *self._tell_record_here()]
             case QueryElections():
                 return [Reply(Elections((waiting.view(state, now),)))]
             case StepDown():

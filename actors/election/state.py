@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from random import Random
 
 NEVER: Final = float("inf")
+NOTHING_TOLD: Final[tuple[Role, int, MemberId]] = ("none", 0, "")
 BALLOTS: Final = "elections"  # the directory of all ballots
 
 
@@ -198,7 +199,7 @@ class Election:
     promise: Promise | None = None
     suitability: tuple[int, int] = (0, 0)  # term it was read in → value
     reading: Reading | None = None
-    told: tuple[Role, int, MemberId] = ("none", 0, "")
+    told: tuple[Role, int, MemberId] = NOTHING_TOLD
     gone: frozenset[MemberId] = frozenset()
     heard: Mapping[MemberId, float] = field(default_factory=dict)  # member → when
     wants: Mapping[MemberId, AskSeat] = field(default_factory=dict)

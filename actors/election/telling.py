@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from actors.effects import Effect, Send
-from actors.election import electorate
+from actors.election import electorate, timing
 from actors.election.groups import ElectionId, electorate_rumor, leader_rumor
-from actors.election.state import Election, Leading
+from actors.election.state import NOTHING_TOLD, Election, Leading
 from actors.messages.election import Electorate, Leadership, RingSeen
 
 
@@ -22,6 +22,16 @@ def leadership(state: Election) -> Leadership | None:
 def is_undecided(state: Election) -> bool:
     """Whether it asks to go on with a term of an earlier life: then what that told stands."""
     return isinstance(state.phase, Leading) and not state.phase.until_s
+
+
+def is_silent(state: Election, now: float) -> bool:
+    """Whether nothing is known of the roles yet: then what an earlier life has told stands.
+
+    A voter that has just started hears its leader, or is acked as leader, within a round or two.
+    Until then a service that runs goes on as it does: the launcher has the instant of its death.
+    """
+    waits = now < timing.waits_until_s(state.place.began_s)
+    return state.told == NOTHING_TOLD and state.is_voter and (waits or is_undecided(state))
 
 
 def of_leader(state: Election, told: Leadership | None) -> Effect:

@@ -110,6 +110,18 @@ def test_a_supervisor_that_is_killed_resumes_its_term_without_an_election() -> N
         assert len(elected.events(LeaderElected)) == 1
 
 
+def test_a_service_hears_of_no_role_before_one_is_known_again() -> None:
+    """It would stop to lead, or to follow, for the moment between a restart and the first round."""
+    elected, leader = whole("restarted")
+    for machine in (leader, (leader + 1) % 3):
+        before = elected.heard.roles(machine)[-1]
+        count = len(elected.heard.roles(machine))
+        elected.ring.machines[machine].kill_supervisor()
+        elected.ring.run_for(10.0)
+        told = elected.heard.roles(machine)[count:]
+        assert {(one.role, one.term) for one in told} == {(before.role, before.term)}
+
+
 def test_all_supervisors_killed_at_once_keep_their_leader() -> None:
     elected, leader = whole("all killed")
     for machine in elected.ring.machines:
