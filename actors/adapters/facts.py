@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from actors import __version__
+from actors.adapters.accounts import own_account
 from actors.adapters.sealed import set_aside
 from actors.control.process import HostOptions
 from actors.errors import HostError
@@ -170,6 +171,7 @@ def _split(address: str) -> tuple[str, int]:
 def tree_options(options: SupervisorOptions, address: str, control_endpoint: str) -> TreeOptions:
     """What the actors are told."""
     layout, environment = options.layout, inherited()
+    user, group = own_account()
     hostname = options.hostname or socket.gethostname()
     return TreeOptions(
         gossip=RingOption(
@@ -185,6 +187,8 @@ def tree_options(options: SupervisorOptions, address: str, control_endpoint: str
             user_dir=str(layout.user),
             environment=environment,
             can_switch_user=can_switch_user(),
+            user=user,
+            group=group,
             sys=sys_info(options, address, hostname),
             version=__version__,
             permanent=options.permanent,

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from actors.adapters.accounts import accounts, own_account
 from actors.adapters.package_store import PackageStore, Say
 from actors.adapters.service_directories import (
     ServiceDirectories,
@@ -32,7 +33,7 @@ from actors.service.configuration import Layers, environment_name, read_environm
 from actors.service.context import install_context, values_of
 from actors.service.environment import service_environment
 from actors.service.templating import parse_templates, render_templates
-from actors.service.users import RunAs, choose
+from actors.service.users import RunAs, choose, told
 
 TIMEOUT_S: Final = 600.0  # a hook that installs something may take minutes; one that hangs must end
 SHOWN: Final = 8 * 1024  # bytes at the end of what a hook wrote
@@ -68,6 +69,7 @@ class InstallHooks:
                     f"the install hook of {each} failed with {code}; the package is installed, "
                     f"`hab pkg install {each}` runs the hook again{output}",
                     "hook",
+                    _exit_code(code),
                 )
 
     def uninstalling(self, ident: PackageIdent) -> None:
@@ -80,12 +82,15 @@ class InstallHooks:
                 f"the uninstall hook of {ident} failed with {code}, so it stays; "
                 f"--ignore-uninstall-hook goes on without it{output}",
                 "hook",
+                _exit_code(code),
             )
 
     def _run(self, ident: PackageIdent, hook: str) -> tuple[int, str]:
         """The hook's exit code (negative: the signal that ended it), and the end of its output."""
         package = self._store.describe(ident)
         account = self._account(package)
+        if account.notice and os.geteuid() == 0:
+            self._say(account.notice)
         home = self._prepare(package, ident, hook, account)
         spec = ServiceSpec(ident=package.ident)
         environment = service_environment(self._environ, spec, package, home)
@@ -118,7 +123,7 @@ class InstallHooks:
         return code, f" (it wrote: {text.splitlines()[-1]})" if text else ""
 
     def _account(self, package: PackageInfo) -> RunAs:
-        users, groups = self._store.accounts(package)
+        users, groups = accounts(package)
         chosen = choose(package, users, groups, can_switch=os.geteuid() == 0)
         if isinstance(chosen, str):
             raise Refused(chosen, "no-account")
@@ -129,8 +134,9 @@ class InstallHooks:
         place = self._store.path(ident)
         source = place / "hooks" / hook
         service = str(self._services / ident.name)
+        seen = told(package, account, RunAs(*own_account()), can_switch=os.geteuid() == 0)
         context = install_context(
-            package, self._configuration(ident), service, account.user, account.group
+            package, self._configuration(ident), service, seen.user, seen.group
         )
         parsed = parse_templates(
             config_files(place / "config_install"), {hook: read_metafile(source) or b""}
@@ -167,6 +173,11 @@ def _due(store: PackageStore, ident: PackageIdent) -> list[PackageIdent]:
         if (store.path(each) / "hooks" / "install").is_file()
         and (read_metafile(store.path(each) / HOOK_STATUS) or b"").strip() != b"0"
     ]
+
+
+def _exit_code(code: int) -> int:
+    """What a command ends with whose hook ended with `code`: the same, as in Habitat."""
+    return code if code > 0 else 1  # ended by a signal
 
 
 def _write_status(place: Path, code: int) -> None:

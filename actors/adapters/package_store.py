@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import grp
 import os
 import platform
-import pwd
 import shutil
 import sys
 import tempfile
@@ -99,14 +97,6 @@ class PackageStore:
             info,
             run_path=tuple(entry.replace(BAKED, here) for entry in info.run_path),
             environment={n: v.replace(BAKED, here) for n, v in info.environment.items()},
-        )
-
-    def accounts(self, info: PackageInfo) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Which users and groups of those a service may run as exist on this machine."""
-        users = sorted({info.svc_user, "hab"} - {""})
-        groups = sorted({info.svc_group, info.svc_user, "hab"} - {""})
-        return tuple(u for u in users if _user_exists(u)), tuple(
-            g for g in groups if _group_exists(g)
         )
 
     # ── more of it ──
@@ -339,22 +329,6 @@ def _children(path: Path) -> list[Path]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     return [path / name for name in sorted(names)]
-
-
-def _user_exists(name: str) -> bool:
-    try:
-        pwd.getpwnam(name)
-    except KeyError:
-        return False
-    return True
-
-
-def _group_exists(name: str) -> bool:
-    try:
-        grp.getgrnam(name)
-    except KeyError:
-        return False
-    return True
 
 
 def _say(say: Say | None, text: str) -> None:

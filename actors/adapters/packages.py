@@ -13,6 +13,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final
 
+from actors.adapters.accounts import accounts
 from actors.adapters.boxes import open_sealed
 from actors.adapters.depot_child import Done, InstallOrder, Line, NotDone, Told
 from actors.adapters.files import read
@@ -185,7 +186,7 @@ class PackagesPort:
         self, ident: PackageIdent, config_from: str, *, new: bool = False
     ) -> PackageResolved:
         info = self._store.describe(ident, config_from)
-        users, groups = self._store.accounts(info)
+        users, groups = accounts(info)
         return PackageResolved(info, users, groups, installed=new)
 
     def _not_found(self, ident: str) -> Refused:

@@ -30,6 +30,7 @@ from actors.service.life import RUNNING, Decision, Life, Moment, package_of, spe
 from actors.service.part import shown, topology
 from actors.service.record import Position, encode, record_path
 from actors.service.templating import parse_templates, service_files
+from actors.service.users import RunAs, told
 from actors.service.view import Made, View, view
 
 PACKAGES: Final = "port/packages"
@@ -133,6 +134,12 @@ def _here(life: Life, seen: View, package: PackageInfo, at: Moment) -> Here:
         sys=options.sys,
         permanent=options.permanent,
     )
+    account = told(
+        package,
+        RunAs(life.user, life.group),
+        RunAs(options.user, options.group),
+        can_switch=options.can_switch_user,
+    )
     everybody = (one.info for _, members in seen.groups for one in members)
     return Here(
         at.member,
@@ -140,8 +147,8 @@ def _here(life: Life, seen: View, package: PackageInfo, at: Moment) -> Here:
         options.sys,
         f"{options.svc_dir}/{life.name}",
         own,
-        life.user or package.svc_user,
-        life.group or package.svc_group,
+        account.user,
+        account.group,
         frozenset(info.member for info in (own, *everybody) if info.permanent),
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from actors.messages.depot import PackageInfo
 
-FALLBACK = "hab"  # Habitat's account for packages that name none
+FALLBACK = "hab"  # Habitat's account for packages that name none; plans name it unless they choose
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,18 @@ class RunAs:
     user: str = ""
     group: str = ""
     notice: str = ""
+
+
+def told(package: PackageInfo, chosen: RunAs, own: RunAs, *, can_switch: bool) -> RunAs:
+    """The account that templates are told: `chosen`; where that is empty `own`, the supervisor's.
+
+    Where it cannot run anything as another account, they are told whom the package asks for.
+    """
+    if chosen.user:
+        return chosen
+    if package.svc_user and not can_switch:
+        return RunAs(package.svc_user, package.svc_group or package.svc_user)
+    return own
 
 
 def choose(
@@ -40,6 +52,11 @@ def choose(
         if FALLBACK in users and FALLBACK in groups:
             return RunAs(FALLBACK, FALLBACK)
         return RunAs()
+    if user == group == FALLBACK and not (FALLBACK in users and FALLBACK in groups):
+        # Nobody chose it: `hab pkg build` writes it into whatever has a run hook.
+        return RunAs(
+            notice=f"there is no account {FALLBACK} here; running as the supervisor's own user"
+        )
     if not user:
         return f"{package.ident} names group {group} (SVC_GROUP) but no user (SVC_USER)"
     if user not in users:

@@ -76,8 +76,9 @@ def test_an_install_hook_is_rendered_with_pkg_and_cfg_and_run_once(site: Site) -
 def test_a_failed_install_hook_says_its_code_and_runs_again(site: Site) -> None:
     ident = site.package(hooks__install=f"#!/bin/sh\necho x >> {site.log}\necho no disk\nexit 7\n")
     for runs in (1, 2):
-        with pytest.raises(Refused, match=r"failed with 7.*hab pkg install.*no disk"):
+        with pytest.raises(Refused, match=r"failed with 7.*hab pkg install.*no disk") as failed:
             site.hooks.installed(ident)
+        assert failed.value.exit_code == 7, "what `hab pkg install` ends with"
         assert site.status() == "7\n"
         assert len(site.lines()) == runs
     assert "web hook[install]: no disk" in site.said
@@ -129,8 +130,9 @@ def test_a_running_service_keeps_its_hooks(site: Site) -> None:
 
 def test_an_uninstall_hook_that_fails_keeps_the_package(site: Site) -> None:
     ident = site.package(hooks__uninstall=f"#!/bin/sh\necho gone >> {site.log}\nexit 3\n")
-    with pytest.raises(Refused, match=r"failed with 3.*--ignore-uninstall-hook"):
+    with pytest.raises(Refused, match=r"failed with 3.*--ignore-uninstall-hook") as failed:
         site.hooks.uninstalling(ident)
+    assert failed.value.exit_code == 3
     assert site.lines() == ["gone"]
     site.hooks.uninstalling(site.package(DEP))  # has none
     assert parse_ident(DEP) in site.store.installed()

@@ -20,7 +20,7 @@ from actors.service.options import ServiceOptions
 from actors.service.reconcile import DESIRED, IN_PLACE, RESTARTING, reconcile
 from actors.service.record import Record, decode, encode
 from actors.service.roster import Roster, service_of_key
-from actors.service.users import RunAs, choose
+from actors.service.users import RunAs, choose, told
 
 SPEC = ServiceSpec(ident="acme/web")
 PACKAGE = PackageInfo("acme/web/1/2", "/pkgs/web", "t", hooks=("run",))
@@ -80,6 +80,26 @@ def test_the_packages_account_is_used_when_it_exists_and_we_may() -> None:
     assert isinstance(own, RunAs)
     assert own.user == ""
     assert "redis" in own.notice
+
+
+def test_an_account_that_nobody_chose_may_be_missing() -> None:
+    """Plans name `hab` unless they choose; an account somebody chose has to be there."""
+    asks = replaced(PACKAGE, svc_user="hab", svc_group="hab")
+    own = choose(asks, ("hab",), (), can_switch=True)
+    assert isinstance(own, RunAs)
+    assert (own.user, "no account hab" in own.notice) == ("", True)
+    assert choose(asks, ("hab",), ("hab",), can_switch=True) == RunAs("hab", "hab")
+
+
+@pytest.mark.parametrize("can_switch", [True, False])
+def test_templates_are_told_whom_a_service_runs_as(can_switch: bool) -> None:
+    asks = replaced(PACKAGE, svc_user="redis", svc_group="data")
+    own = RunAs("root", "wheel")
+    seen = told(asks, RunAs("redis", "data"), own, can_switch=can_switch)
+    assert seen == RunAs("redis", "data")
+    assert told(PACKAGE, RunAs(), own, can_switch=can_switch) == own
+    expected = own if can_switch else RunAs("redis", "data")  # whom the package asks for
+    assert told(asks, RunAs(), own, can_switch=can_switch) == expected
 
 
 @pytest.mark.parametrize(
