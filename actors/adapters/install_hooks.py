@@ -6,13 +6,14 @@ by the next install (Habitat, components/common/src/command/package/install.rs).
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
-import tempfile
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from actors.adapters.accounts import accounts, own_account
 from actors.adapters.package_store import PackageStore, Say
@@ -95,19 +96,26 @@ class InstallHooks:
         spec = ServiceSpec(ident=package.ident)
         environment = service_environment(self._environ, spec, package, home)
         self._say(f"Running the {hook} hook of {ident}")
-        with tempfile.TemporaryFile() as output:
-            process = subprocess.Popen(
-                [f"{home}/hooks/{hook}"],
+        with _log(home, hook, "stdout") as output, _log(home, hook, "stderr") as errors:
+            start = partial(
+                subprocess.Popen[bytes],
                 cwd=home,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
-                stderr=subprocess.STDOUT,
+                stderr=errors,
                 start_new_session=True,
                 user=account.user or None,
                 group=account.group or None,
                 extra_groups=[] if account.user else None,
             )
+            file = f"{home}/hooks/{hook}"
+            try:
+                process = start([file])
+            except OSError as error:
+                if error.errno != errno.ENOEXEC:
+                    raise
+                process = start(["/bin/sh", file])  # a script that does not say whose it is
             try:
                 code = process.wait(self.timeout_s)
             except subprocess.TimeoutExpired as error:
@@ -116,8 +124,7 @@ class InstallHooks:
                 raise Refused(
                     f"the {hook} hook of {ident} was ended: it ran for {self.timeout_s:g} s", "hook"
                 ) from error
-            output.seek(max(0, output.seek(0, os.SEEK_END) - SHOWN))
-            text = output.read().decode(errors="replace").rstrip()
+            text = "\n".join(filter(None, (_end(output), _end(errors))))
         for line in text.splitlines():
             self._say(f"{ident.name} hook[{hook}]: {line}")
         return code, f" (it wrote: {text.splitlines()[-1]})" if text else ""
@@ -173,6 +180,19 @@ def _due(store: PackageStore, ident: PackageIdent) -> list[PackageIdent]:
         if (store.path(each) / "hooks" / "install").is_file()
         and (read_metafile(store.path(each) / HOOK_STATUS) or b"").strip() != b"0"
     ]
+
+
+def _log(home: str, hook: str, stream: str) -> IO[bytes]:
+    """The log of a hook's stream, emptied; where the service's own hooks have theirs."""
+    path = f"{home}/logs/{hook}.{stream}.log"
+    flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+    return os.fdopen(os.open(path, flags, 0o644), "rb+")
+
+
+def _end(log: IO[bytes]) -> str:
+    """The end of what was written to a log."""
+    log.seek(max(0, log.seek(0, os.SEEK_END) - SHOWN))
+    return log.read().decode(errors="replace").rstrip()
 
 
 def _exit_code(code: int) -> int:

@@ -9,6 +9,7 @@ The parent never waits for the child: that the program runs is the end of a pipe
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import grp
 import os
@@ -26,6 +27,7 @@ from actors.launcher.identity import start_ticks
 _REASON_BYTES_MAX: Final = 4096  # one pipe write, atomic
 _LOG_MODE: Final = 0o644  # whatever the launcher's umask: people read logs
 _FIRST_FD: Final = 3
+_SHELL: Final = "/bin/sh"
 _RUN_ERROR: Final = 127  # a shell's exit code for what could not be run
 
 
@@ -168,13 +170,23 @@ def _child(program: Program, gate: int, report: int, others: tuple[int, int]) ->
         env = at_home(program.env, os.environ, account)
         if program.mark:
             env[marks.NAME] = marks.written(program.mark, os.getpid())
-        os.execvpe(program.argv[0], list(program.argv), env)  # noqa: S606
+        _execute(list(program.argv), env)
     except BaseException as error:  # noqa: BLE001 - whatever it is, the parent has to hear it
         text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         with contextlib.suppress(OSError):
             os.write(report, f"{stage}: {text}".encode(errors="replace")[:_REASON_BYTES_MAX])
     finally:
         os._exit(_RUN_ERROR)
+
+
+def _execute(argv: list[str], env: dict[str, str]) -> NoReturn:
+    """Become the program; a script that does not say whose is the shell's, as in execvp(3)."""
+    try:
+        os.execvpe(argv[0], argv, env)  # noqa: S606
+    except OSError as error:
+        if error.errno != errno.ENOEXEC:
+            raise
+    os.execve(_SHELL, [_SHELL, *argv], env)  # noqa: S606
 
 
 def _arrange(program: Program, report: int) -> int:

@@ -85,6 +85,16 @@ def test_a_failed_install_hook_says_its_code_and_runs_again(site: Site) -> None:
     assert site.store.find("acme/web") == ident
 
 
+def test_what_a_hook_writes_lies_in_its_logs_and_a_hook_without_shebang_is_the_shell_s(
+    site: Site,
+) -> None:
+    site.hooks.installed(site.package(hooks__install="echo out\necho err >&2\n"))
+    logs = site.store.root / "svc" / "web" / "logs"
+    assert (logs / "install.stdout.log").read_text() == "out\n"
+    assert (logs / "install.stderr.log").read_text() == "err\n"
+    assert site.said[-2:] == ["web hook[install]: out", "web hook[install]: err"]
+
+
 def test_hooks_of_what_a_package_needs_run_before_its_own(site: Site) -> None:
     hook = f"#!/bin/sh\necho {{{{pkg.name}}}} >> {site.log}\n"
     site.package(DEP, hooks__install=hook)

@@ -274,20 +274,6 @@ def test_a_leader_role_start_that_comes_late_is_refused(rig: Rig) -> None:
     assert "lease ended" in rig.heard(protocol.StartFailed, ask="x").reason
 
 
-def test_what_cannot_be_run_is_told_with_its_reason(rig: Rig) -> None:
-    rig.start()
-    rig.supervisor()
-    rig.send(protocol.Start("x", "service:a", ("/no/such/program",), {}))
-    assert "No such file" in rig.heard(protocol.StartFailed, ask="x").reason
-    rig.send(protocol.Start("y", "service:a", ("/bin/true",), {}, user="no-such-user"))
-    assert "no user" in rig.heard(protocol.StartFailed, ask="y").reason
-    rig.send(protocol.Start("z", "service:a", ("/bin/true",), {}, cwd="/no/such/directory"))
-    assert "No such file" in rig.heard(protocol.StartFailed, ask="z").reason
-    rig.send(protocol.Start("w", "service:a", ("/bin/true",), {"A": "b\0c"}))
-    assert "null" in rig.heard(protocol.StartFailed, ask="w").reason
-    rig.run("service:a", "exec sleep 60")
-
-
 def test_a_hook_over_its_time_is_killed(rig: Rig) -> None:
     rig.start()
     rig.supervisor()
