@@ -118,7 +118,7 @@ def leads(life: Life) -> bool:
         case "resolving":
             return life.record is not None and life.record.package is not None
         case "stopping" | "post_stop":
-            return life.again
+            return life.again or life.taking is not None
         case _:
             return False
 
