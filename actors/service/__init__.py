@@ -67,6 +67,10 @@ more. Rejected: files that follow each election's course, which restart all serv
 2026-11-25: Who waits for its first role has its hooks in place already, so `suitability` counts in
 the first election too; in Habitat that one is decided by member ids.
 
+2026-11-25: A suitability hook may say that it cannot say (exit code 75; one that has to be ended
+says so too): then its member votes for nobody else in that term. Rejected: 0, as in Habitat, with
+which a member that has more than the candidate, and cannot tell at the moment, helps to elect it.
+
 2026-11-25: A process that cannot be told to lead is stopped, and its member steps down only then.
 Rejected: stepping down at once, while half a leader still runs.
 """

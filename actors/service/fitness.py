@@ -88,7 +88,7 @@ def standing_of(life: Life) -> StandForElection | None:
         record.stands,
         "topology",
         spec.bootstrap_expect,
-        suitability_hook=would and SUITABILITY in hooks,
+        suitability_hook=SUITABILITY in hooks,
         process=process_key(life.name),
         leads=would,
     )
@@ -118,7 +118,7 @@ def leads(life: Life) -> bool:
         case "resolving":
             return life.record is not None and life.record.package is not None
         case "stopping" | "post_stop":
-            return life.again or life.taking is not None
+            return life.again
         case _:
             return False
 

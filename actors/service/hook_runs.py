@@ -75,7 +75,7 @@ def hook_ended(life: Life, key: str, end: ProcessExited, at: Moment, reason: str
     if key and key == life.part.hook:
         return roles.hook_ended(life, how, at)
     if key and key == life.part.measuring:
-        return suitability.hook_ended(life, how, at)
+        return suitability.hook_ended(life, end, how, at)
     if not key or key not in (life.hook, life.health_hook, life.post_run_hook):
         return life, []
     if key == life.health_hook:

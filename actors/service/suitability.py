@@ -1,7 +1,9 @@
 """How suitable to lead: the number that hook `suitability` prints, once for each term.
 
 The hook runs after `role-changed none` of the same term has ended, beside the process or without
-one, with the files that are in place. Whatever is no number, too late, or not there is 0.
+one, with the files that are in place. Whatever is no number, or not there, is 0. A hook that exits
+with 75 (`EX_TEMPFAIL` of sysexits), or has to be ended, cannot say: what its member has may be more
+than anybody's, so until the hook can say, the member votes for nobody else, and does not stand.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from typing import Final
 from actors.effects import Ask, Effect, Emit, Send
 from actors.messages.election import ReadSuitability, SuitabilityRead
 from actors.messages.gateway import HookOutput, ReadHookOutput
+from actors.messages.process import ProcessExited
 from actors.messages.service import HookFailed, SuitabilityMeasured
 from actors.service.hooks import SUITABILITY, SUITABILITY_S, start_hook
 from actors.service.life import Decision, Life, Moment
@@ -19,6 +22,8 @@ from actors.service.rendering import PACKAGES
 from actors.service.starting import ELECTION, LAUNCHER, hook_key
 
 GREATEST: Final = (1 << 63) - 1
+UNKNOWN: Final = -1
+CANNOT_SAY: Final = 75  # the hook's exit code
 
 
 def asked(life: Life, question: ReadSuitability) -> Decision:
@@ -46,8 +51,10 @@ def read(life: Life, at: Moment) -> Decision:
     return life, [Ask(LAUNCHER, start, key)]
 
 
-def hook_ended(life: Life, how: str, at: Moment) -> Decision:
+def hook_ended(life: Life, end: ProcessExited, how: str, at: Moment) -> Decision:
     """The hook ended, or `how` it failed: ask for what it printed."""
+    if end.code == CANNOT_SAY or end.ended_by == "timeout":
+        return unknown(life, how)
     if how:
         return failed(life, how)
     number = life.number + 1
@@ -77,6 +84,15 @@ def failed(life: Life, how: str) -> Decision:
     group = life.record.stands if life.record is not None else ""
     said = HookFailed(life.name, SUITABILITY, f"{how}; its suitability is 0", group)
     return life, [Emit(said), *_say(life, term, 0)]
+
+
+def unknown(life: Life, how: str) -> Decision:
+    """It cannot say, or did not in time: nobody is known to be as suitable."""
+    term = life.part.measured
+    life = replace(life, part=replace(life.part, measuring="", measured=0))
+    group = life.record.stands if life.record is not None else ""
+    text = f"{how}; it votes for nobody in term {term}"
+    return life, [Emit(HookFailed(life.name, SUITABILITY, text, group)), *_say(life, term, UNKNOWN)]
 
 
 def last_number(text: str) -> int | None:

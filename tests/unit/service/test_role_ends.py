@@ -128,16 +128,33 @@ def test_suitability_waits_for_the_hook_that_detaches_from_the_old_leader(
 
 
 @pytest.mark.parametrize(
-    "bad", [Behaviour(runs_s=0.1, code=1), Behaviour(), Behaviour(unrunnable="x")]
+    ("bad", "value"),
+    [
+        (Behaviour(runs_s=0.1, code=1), 0),
+        (Behaviour(unrunnable="x"), 0),
+        (Behaviour(runs_s=0.1, code=75), -1),
+        (Behaviour(), -1),
+    ],
+    ids=["fails", "cannot be run", "cannot say", "hangs"],
 )
-def test_a_suitability_hook_that_fails_or_hangs_says_nothing(
-    rig: Any, make_package: Any, bad: Behaviour
+def test_a_suitability_hook_that_fails_is_0_and_one_that_cannot_say_is_no_number(
+    rig: Any, make_package: Any, bad: Behaviour, value: int
 ) -> None:
     rig.programs["hook:web:suitability"] = bad
     rig.shelf.printed["web:suitability"] = "7"
     load(rig, make_package, "suitability")
     ask_suitability(rig, 3)
-    rig.until(lambda: [(r.term, r.value) for r in rig.office.read] == [(3, 0)], 1.5)
+    rig.until(lambda: [(r.term, r.value) for r in rig.office.read] == [(3, value)], 1.5)
+
+
+def test_the_election_knows_of_the_hook_also_while_the_service_would_not_lead(
+    rig: Any, make_package: Any
+) -> None:
+    load(rig, make_package, "suitability")
+    follow(rig)
+    rig.command(StopService("web"))
+    rig.until(lambda: not rig.office.stands.leads)
+    assert rig.office.stands.suitability_hook
 
 
 def test_a_package_without_the_hook_is_as_suitable_as_any(rig: Any, make_package: Any) -> None:
