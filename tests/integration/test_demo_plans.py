@@ -81,20 +81,24 @@ def test_redis_is_told_its_port_by_its_configuration(site: Site) -> None:
     user.write_text("port = 7000\n")
     made = site.rendered(package).made.rendered
     assert b"\nport 7000\n" in made.config["redis.conf"]
-    assert b"-p 7000 " in made.hooks["health-check"]
-    assert b" --port 7000 " in made.hooks["run"]  # so that another port is a restart
-    assert set(made.hooks) == {"run", "reconfigure", "health-check"}
+    assert b" -p 7000 " in made.config["role.sh"]
+    assert b" --port 7000\n" in made.hooks["run"]  # so that another port is a restart
+    assert b"\nappendonly yes\n" in made.config["redis.conf"]
 
 
-@pytest.mark.parametrize("role", ["leader", "follower", "none"])
-def test_a_redis_that_follows_is_told_whom(site: Site, role: Role) -> None:
-    files = site.rendered(site.install("redis"), role=role).made.rendered
-    follows = b"\nreplicaof 127.0.0.1 <leader.port>\n" in files.config["redis.conf"]
-    told = b"\ntell replicaof 127.0.0.1 <leader.port>\n" in files.hooks["reconfigure"]
-    asked = b"master_link_status:up" in files.hooks["health-check"]
-    leads = b"\ntell replicaof no one\n" in files.hooks["reconfigure"]
-    assert (follows, told, asked, leads) == (*(role == "follower",) * 3, role == "leader")
-    assert (b"replicaof" in files.config["redis.conf"]) == follows
+def test_the_files_of_redis_tell_of_no_role_so_that_only_its_hooks_change_it(site: Site) -> None:
+    package = site.install("redis")
+    of: list[dict[str, bytes]] = []
+    roles: tuple[Role, ...] = ("leader", "follower", "none")
+    for role in roles:
+        made = site.rendered(package, role=role).made.rendered
+        of.append({**made.config, **made.hooks})
+    for files in of:
+        members = files.pop("role.sh").partition(b"cat <<END\n")[2].partition(b"END\n")[0]
+        assert members.splitlines()
+        assert all(len(line.split()) == 3 for line in members.splitlines())
+    assert of[0] == of[1] == of[2]
+    assert {"role-changed", "suitability", "post-run", "run", "health-check"} < set(of[0])
 
 
 def test_caddy_needs_an_application_and_is_told_where_it_is(site: Site) -> None:
