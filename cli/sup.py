@@ -208,8 +208,9 @@ def _end(asked: Session, how: Any) -> None:
 def depart(member: str, *, force: bool, asked: Session, as_json: bool) -> None:
     """Remove a member from the ring for good: MEMBER is its name or the beginning of its id.
 
-    A member that is alive stops its services and ends. One that is gone gives up its seats. It
-    cannot come back under its id.
+    A member that is alive hands over what it leads, gives up its seats in elections, stops its
+    services and ends. Of one that is gone this is your oath: the others elect without it. It cannot
+    come back under its id.
     """
     seen = asked.ask(QueryMembers(), Members)
     found = _meant(member, seen)

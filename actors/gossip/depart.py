@@ -1,8 +1,9 @@
 """`hab sup depart`: out for good. Refused while another member still hears the one to go.
 
-Where the asker reaches the member itself, the member is told and goes. Where nobody reaches it, the
-command is the operator's oath that it is gone. Where only others reach it, the asker is probably
-the one that is cut off: refused, unless forced.
+Where the asker reaches the member itself, the member is told, gives up its seats in elections and
+goes; it has `LEAVE_S` for that. Where nobody reaches it, the command is the operator's oath that it
+is gone. Where only others reach it, the asker is probably the one that is cut off: refused, unless
+forced.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from actors.gossip.opinion import Opinions
 from actors.gossip.probe import Probe
 from actors.messages.base import MemberId, Message
 from actors.messages.envelope import Ticket
-from actors.messages.gossip import News
-from actors.messages.ring import DepartMember
+from actors.messages.gossip import LeaveForGood, News
+from actors.messages.ring import DepartMember, DepartureAsked
 from actors.messages.runtime import CallFailed, Ok
 
+LEAVE_S: Final = 15.0  # an election gives up a seat within 10 s, or goes without
 FAREWELLS: Final = 10  # members told directly of a goodbye: some of them pass it on
 
 
@@ -31,6 +33,7 @@ class Departures:
         self._opinions = opinions
         self._inquire = inquire
         self._waiting: dict[MemberId, list[Ticket | None]] = {}
+        self._leaving: dict[MemberId, list[Ticket | None]] = {}  # told, and still to go
 
     def ask(self, message: DepartMember, ticket: Ticket | None) -> None:
         """An operator wants a member out."""
@@ -41,9 +44,11 @@ class Departures:
         entry = self._core.members.entries[member]
         if entry.health == "departed":
             self._core.effects.append(Reply(Ok(f"{member} has departed already"), ticket))
-        elif message.force or member == self._core.me or entry.member.left:
+        elif message.force or entry.member.left:
             self._depart(member)
             self._core.effects.append(Reply(Ok(f"{member} departed"), ticket))
+        elif member == self._core.me:
+            self._leave(member, [ticket])
         elif member in self._waiting:
             self._waiting[member].append(ticket)
         else:
@@ -59,11 +64,31 @@ class Departures:
             names = ", ".join(helper[:8] for helper in sorted(others))
             text = f"{member} is still heard by {names}; --force departs it nevertheless"
             answer = CallFailed("Refused", text, "refused")
+        elif member in inquiry.heard_by:
+            self._leave(member, self._waiting.pop(member, []))
+            return
         else:
             self._depart(member)
             answer = Ok(f"{member} departed")
         for ticket in self._waiting.pop(member, []):
             self._answer(ticket, answer)
+
+    def told(self, by: MemberId, epoch: int) -> None:
+        """This member is to go: the node sees to its seats, and gives the word."""
+        me = self._core.members.get(self._core.me)
+        if me is not None and me.member.epoch == epoch:
+            self._core.tell("node", DepartureAsked(by))
+
+    def gone(self, member: MemberId) -> None:
+        """A member has departed: whoever waits for it is told."""
+        self._core.agenda.cancel("leaving", member)
+        for ticket in self._leaving.pop(member, []):
+            self._answer(ticket, Ok(f"{member} departed"))
+
+    def overdue(self, member: MemberId) -> None:
+        """It was told, and has not gone: it is out all the same."""
+        if member in self._leaving:
+            self._depart(member)
 
     def drop(self) -> None:
         """This member stood still: nobody's silence proves anything."""
@@ -83,6 +108,15 @@ class Departures:
             return found[0]
         what = "no member" if not found else "more than one member"
         return CallFailed("Refused", f"{what} of this ring has the id {name}", "unknown")
+
+    def _leave(self, member: MemberId, tickets: list[Ticket | None]) -> None:
+        core = self._core
+        self._leaving.setdefault(member, []).extend(tickets)
+        core.agenda.at(core.now + LEAVE_S, "leaving", member)
+        if member == core.me:
+            core.tell("node", DepartureAsked(core.me))
+        else:
+            core.send(member, LeaveForGood(core.members.entries[member].member.epoch))
 
     def _depart(self, member: MemberId) -> None:
         core = self._core

@@ -38,6 +38,7 @@ from actors.messages.gossip import (
     IncarnationDurable,
     JoinReply,
     JoinRequest,
+    LeaveForGood,
     MemberResumed,
     Nack,
     News,
@@ -100,6 +101,7 @@ FRAMES: Final = (
     SyncBuckets,
     SyncEntries,
     SyncPush,
+    LeaveForGood,
     JoinRequest,
     JoinReply,
 )
@@ -162,6 +164,7 @@ class Ring:
             departed, opinions.departed = opinions.departed, []
             for member in departed:
                 self.facts.forget_owner(member)
+                self.departures.gone(member)
         if opinions.checks:
             checks, opinions.checks = opinions.checks, []
             if self.phase == "member":
@@ -269,6 +272,8 @@ class Ring:
                 self._notify()
             case "dial":
                 self.join.dial()
+            case "leaving":
+                self.departures.overdue(about)
             case "unroute":
                 core.tell("port/net", Unroute(about))
             case "minting":
@@ -468,7 +473,9 @@ class Ring:
     def _from_member(
         self,
         sender: MemberId,
-        frame: Ping | Ack | PingReq | Nack | News | SyncBuckets | SyncEntries | SyncPush,
+        frame: (
+            Ping | Ack | PingReq | Nack | News | SyncBuckets | SyncEntries | SyncPush | LeaveForGood
+        ),
     ) -> None:
         core, detector = self.core, self.detector
         match frame:
@@ -499,6 +506,8 @@ class Ring:
                     self.sync.deliver(sender, frame.want)
                 if frame.last:
                     self.sync.finish(sender)
+            case LeaveForGood(epoch):
+                self.departures.told(sender, epoch)
             case _:
                 assert_never(frame)
 

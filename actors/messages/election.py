@@ -334,6 +334,8 @@ ElectionFrame: TypeAlias = (
 class StandForElection(Message, frozen=True):
     """`service/<name>` → `election`: this member takes part; repeated each 5 s (idempotent).
 
+    For kind `update` all that is said of `service/<name>` here is said of `update/<name>`, which is
+    told the record of its electorate (`Electorate`) too, at each change and when it asks its role.
     `bootstrap_expect` is 1 for kind `update` where no topology leader is wanted either: such a
     group is founded with the members that are seen a minute after the start.
     `process` is the launcher's key of the process that acts as leader, empty for none (`update`).

@@ -112,6 +112,15 @@ class SyncPush(
     last: bool = False
 
 
+class LeaveForGood(Message, frozen=True):
+    """An operator wants you out: give up your seats in elections, then depart.
+
+    `epoch` is that of the life that is meant: a stray or repeated frame ends no other.
+    """
+
+    epoch: Count
+
+
 class JoinRequest(Message, frozen=True):
     """Here I am: let me into the ring, or back into it; answered by `JoinReply`.
 
@@ -155,6 +164,7 @@ GossipFrame: TypeAlias = (
     | SyncBuckets
     | SyncEntries
     | SyncPush
+    | LeaveForGood
     | JoinRequest
     | JoinReply
 )

@@ -29,6 +29,10 @@ class EndingOverdue(Message, frozen=True):
     stage: str
 
 
+class SeatsOverdue(Message, frozen=True):
+    """The seats of a member that departs were not given up in time: it departs without."""
+
+
 class SupervisorStarted(Event, frozen=True):
     """A supervisor process began; `previous` says how the one before it ended, where known."""
 

@@ -164,7 +164,10 @@ class Members(Message, frozen=True):
 
 
 class DepartMember(Message, frozen=True):
-    """Asks gossip to mark a member Departed for good; `force` although others still hear it."""
+    """Asks gossip to mark a member Departed for good; `force` although others still hear it.
+
+    A living member is told first, and gives up its seats in elections; with `force` it is not.
+    """
 
     member: MemberId
     force: bool = False
@@ -175,6 +178,15 @@ class LeaveRing(Message, frozen=True):
 
     The member keeps its id and its seats and may return. Not sent when services are kept.
     """
+
+
+class DepartureAsked(Message, frozen=True):
+    """gossip → node: this member is to depart; once its seats are given up: `DepartMember`, forced.
+
+    `by` is the member where an operator said so.
+    """
+
+    by: MemberId
 
 
 class SelfDeparted(Message, frozen=True):

@@ -8,12 +8,12 @@ from actors.effects import Effect, Emit, Reply, Send, Spawn
 from actors.messages.base import Message
 from actors.messages.control import QuerySupervisor, StopSupervisor, SupervisorInfo
 from actors.messages.files import DirectoryListed
-from actors.messages.node import EndingOverdue, EndProcess, SupervisorStarted
+from actors.messages.node import EndingOverdue, EndProcess, SeatsOverdue, SupervisorStarted
 from actors.messages.process import LauncherLost, SupervisorStop
-from actors.messages.ring import SeedsChanged, SelfDeparted, Subscribe
+from actors.messages.ring import DepartureAsked, SeedsChanged, SelfDeparted, Subscribe
 from actors.messages.runtime import CallFailed, Ok
 from actors.node import peerfile
-from actors.node.lifecycle import Ending, begin, go_on
+from actors.node.lifecycle import SEATS, Ending, begin, depart, departed, go_on
 from actors.runtime.actor import Context
 from actors.runtime.guardian import Guardian
 from actors.runtime.structure import Reannounce
@@ -77,6 +77,12 @@ class NodeActor(Guardian):
                 text = "stopping" if how == "terminate" else "restarting"
                 done = Reply(Ok(text, self.envelope.cause))
                 return [done, *self._decide(*begin(self._ending, how, "by command"))]
+            case DepartureAsked():
+                return depart()
+            case SeatsOverdue():
+                return departed(self.context.member)
+            case Ok() | CallFailed() if self.envelope.answers == SEATS:
+                return departed(self.context.member)
             case SelfDeparted(by):
                 return self._decide(*begin(self._ending, "departed", f"departed by {by}"))
             case LauncherLost():

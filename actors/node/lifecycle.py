@@ -11,18 +11,23 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from actors.effects import After, Ask, Cancel, Effect, Emit, Send
+from actors.messages.base import MemberId
+from actors.messages.election import GiveUpSeats
 from actors.messages.node import Ending as How
 from actors.messages.node import (
     EndingOverdue,
     EndProcess,
+    SeatsOverdue,
     StopAllServices,
     SupervisorEnded,
     SupervisorEnding,
 )
-from actors.messages.ring import LeaveRing
+from actors.messages.ring import DepartMember, LeaveRing
 
 SERVICES_S = 20.0  # TERM must end everything within 30 s; the launcher needs the rest for leftovers
 RING_S = 1.0  # goodbyes are best effort
+SEATS_S = 11.0  # elections answer within 10 s
+SEATS = "departing:seats"
 
 Stage: TypeAlias = Literal["running", "services", "ring", "ended"]
 CODES: dict[How, int] = {"terminate": 84, "restart": 0, "departed": 86}
@@ -66,6 +71,19 @@ def go_on(ending: Ending, stage: str) -> Decision:
             After(RING_S, EndingOverdue("ring"), name="ending"),
         ]
     return _end(ending)
+
+
+def depart() -> list[Effect]:
+    """This member is to depart: it gives up its seats first, while others still listen to it."""
+    return [
+        Ask("election", GiveUpSeats(), call=SEATS),
+        After(SEATS_S, SeatsOverdue(), name="seats"),
+    ]
+
+
+def departed(me: MemberId) -> list[Effect]:
+    """The seats are given up, or will not be: the ring is told."""
+    return [Cancel("seats"), Send("gossip", DepartMember(me, force=True))]
 
 
 def _end(ending: Ending) -> Decision:

@@ -71,6 +71,7 @@ _RULES: Final[dict[str, dict[str, Rule]]] = {
         "SyncBuckets": _GOSSIP,
         "SyncEntries": _GOSSIP,
         "SyncPush": _GOSSIP,
+        "LeaveForGood": _GOSSIP,
     },
     "runtime": {
         "WatchActor": _NODE_OPEN,

@@ -248,6 +248,22 @@ def test_a_departing_member_hands_over_and_all_seats_are_given_up() -> None:
     assert elected.wait_for_leader(1.0, besides=leader) != leader
 
 
+def test_a_leader_that_is_departed_hands_over_before_it_goes() -> None:
+    elected, leader = whole("departed leader")
+    ring = elected.ring
+    elected.stop_standing(leader)
+    order = DepartMember(ring.machines[leader].member)
+    asked_s = ring.scheduler.now_s
+    answer = ring.ask(ring.machines[(leader + 1) % 3], "gossip", order, within_s=15.0)
+    assert isinstance(answer, Ok), answer
+    elected.wait_for_leader(1.0, besides=leader)
+    others = [at_s for at_s, _, e in elected.events(LeaderElected) if e.leader != order.member]  # type: ignore[attr-defined]
+    assert others[0] - asked_s < 2.0  # no promise had to end first
+    ring.run_for(5.0)
+    assert not ring.machines[leader].wanted
+    assert len(elected.view((leader + 1) % 3).seats) == 2
+
+
 def test_no_member_votes_twice_in_a_term_whatever_is_killed() -> None:
     elected, leader = whole("votes")
     for number in range(6):

@@ -17,7 +17,15 @@ from actors.gossip.protocol import Ring
 from actors.messages.base import Message, split_address
 from actors.messages.envelope import Ticket
 from actors.messages.gossip import JoinReply, JoinRequest, SaveSnapshot
-from actors.messages.ring import Dial, DialFailed, RingChosen, Route, Unroute
+from actors.messages.ring import (
+    DepartMember,
+    DepartureAsked,
+    Dial,
+    DialFailed,
+    RingChosen,
+    Route,
+    Unroute,
+)
 from actors.messages.runtime import Loaded, PersistFailed
 
 EPOCH_WALL = 1_800_000_000.0  # the wall clock at virtual time 0
@@ -58,6 +66,7 @@ class Node:
         self.timers: dict[str, int] = {}
         self.events: list[Any] = []
         self.told: list[tuple[str, Message]] = []
+        self.stays = False  # it does not depart though it is told to
         self.replies: list[Message] = []
         self.world.bound[self.address] = self
         self.perform(self.ring.started())
@@ -144,6 +153,8 @@ class Node:
             self.net(message)
         elif isinstance(message, SaveSnapshot):
             self.disk["ring.dat"] = message.data
+        elif isinstance(message, DepartureAsked) and not self.stays:  # as the node does
+            world.after(0.01, lambda: self.alive(life, DepartMember(self.member, force=True)))
         else:
             self.told.append((path, message))
 

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from actors.gossip.depart import LEAVE_S
 from actors.gossip.persistence import Ledger, read_ledger
-from actors.messages.gossip import News
+from actors.messages.gossip import LeaveForGood, News
 from actors.messages.ring import DepartMember, LeaveRing, Members, QueryMembers, SelfDeparted
 from actors.messages.runtime import CallFailed, Ok
 
@@ -149,7 +150,7 @@ def test_a_departed_member_ends_and_hears_nothing_more(ring_world: Any) -> None:
     took = world.run(20, lambda: world.all_see(gone.member, "departed"))
     assert took <= 12
     assert world.nodes[2].replies == [Ok(f"{gone.member} departed")]
-    assert ("node", SelfDeparted(why="departed")) in gone.told
+    assert ("node", SelfDeparted(by=gone.member, why="departed")) in gone.told
     gone.kill()
     world.run(2)
     world.to.clear()
@@ -193,7 +194,33 @@ def test_who_has_just_started_finds_out_before_it_answers(ring_world: Any, alone
     world.cut = lambda _a, _b: False
     world.run(1.5, lambda: bool(asker.replies))
     assert asker.replies == [Ok(f"{other.member} departed")]
+    assert ("node", SelfDeparted(by=other.member, why="departed")) in other.told
+
+
+def test_who_is_told_to_go_and_does_not_is_out_all_the_same(ring_world: Any) -> None:
+    world = ring_world(8)
+    world.ring(5)
+    asker, other = world.nodes[1], world.nodes[4]
+    other.stays = True
+    asker.hear(DepartMember(other.member), "control", ("control", "1"))
+    world.run(LEAVE_S - 1)
+    assert asker.replies == []
+    assert not world.all_see(other.member, "departed")
+    world.run(3, lambda: bool(asker.replies))
+    assert asker.replies == [Ok(f"{other.member} departed")]
     world.run(10, lambda: ("node", SelfDeparted(why="departed")) in other.told)
+
+
+def test_a_word_to_leave_that_was_meant_for_another_life_is_not_heard(ring_world: Any) -> None:
+    world = ring_world(8)
+    world.ring(3)
+    one, other = world.nodes[0], world.nodes[1]
+    epoch = other.ring.core.members.get(other.member).member.epoch
+    other.hear(LeaveForGood(epoch + 1), f"{one.member}/gossip")
+    world.run(2)
+    assert not [told for _, told in other.told if isinstance(told, SelfDeparted)]
+    other.hear(LeaveForGood(epoch), f"{one.member}/gossip")
+    world.run(2, lambda: any(isinstance(told, SelfDeparted) for _, told in other.told))
 
 
 def test_who_nobody_hears_departs_by_the_operators_oath(ring_world: Any) -> None:
