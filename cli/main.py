@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "config": ("cli.config:config", "Give service groups configuration."),
     "file": ("cli.file:file", "Give service groups files."),
     "apply": ("cli.config:apply", "The same as `config apply`."),
+    "install": ("cli.pkg:install", "The same as `pkg install`."),
     "ring": ("cli.ring:ring", "Members of the ring, and its keys."),
     "election": ("cli.election:election", "Who leads which service group, who votes, and why."),
     "actor": ("cli.actor:actor", "List, inspect, trace and kill actors."),

@@ -45,7 +45,7 @@ def uninstall(
         say(f"Skipping {kept.ident}: {kept.reason}")
     if not dryrun:
         before = None if ignore_uninstall_hook else install_hooks(store).uninstalling
-        remove(store, plan.gone, say, before)
+        remove(store, plan.gone, say if as_json else click.echo, before)
     if as_json:
         emit_json(
             "pkg.uninstall/1",
@@ -55,8 +55,8 @@ def uninstall(
                 "dryrun": dryrun,
             },
         )
-    else:
+    elif dryrun:
         for one in plan.gone:
-            click.echo(f"{'Would uninstall' if dryrun else 'Uninstalled'} {one}")
+            click.echo(f"Would uninstall {one}")
     if plan.kept and not plan.gone and keep_latest is None:
         raise Failure(f"{ident} was not uninstalled: {plan.kept[0].reason}")
