@@ -46,6 +46,10 @@ which a killed actor has forgotten: it would restart a service for nothing, or n
 
 2026-11-24: A restart for new files takes the same release again, as one after a failure does.
 
+2026-11-25: `init` and `post-run` may take as long as they need (one restores a database); what a
+service waits for is shown, and its stop ends them. All other hooks have a limit. Rejected: a limit
+for all, which ends the long one that works; a flag for it, since the operator can stop the service.
+
 2026-11-25: A service goes to another release only when it is asked to and could start in it; it
 answers, and promises nothing. Rejected: a durable order to update, which outlives its reason.
 
