@@ -7,8 +7,6 @@ limits as an installation. Nothing is written.
 from __future__ import annotations
 
 import hashlib
-import lzma
-import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,7 +14,15 @@ from typing import Final
 from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 
-from actors.adapters.unpacking import CHUNK, MEMBERS_LIMIT, RATIO_LIMIT, SIZE_LIMIT, SMALL
+from actors.adapters.unpacking import (
+    BROKEN,
+    CHUNK,
+    MEMBERS_LIMIT,
+    RATIO_LIMIT,
+    SIZE_LIMIT,
+    SMALL,
+    members_of,
+)
 from actors.depot.artifact import MORE_METAFILES, Description, describe
 from actors.depot.hart import HEADER_LIMIT, HartHeader, parse_header
 from actors.depot.ident import PackageIdent
@@ -52,22 +58,21 @@ def read_archive(file: Path, header: HartHeader) -> ArchiveFiles:
     with file.open("rb") as stream:
         stream.seek(header.payload_offset)
         try:
-            with lzma.LZMAFile(stream) as plain, tarfile.open(fileobj=plain, mode="r|") as tar:
-                for member in tar:
-                    if member.isdir() and leads_to_package(member.name, ident):
-                        continue
-                    ident = ident or ident_of_member(member.name)
-                    if ident is None or not ident.full:
-                        break
-                    parts = member_parts(member.name, ident)
-                    size, members = size + member.size, members + 1
-                    if size > limit or members > MEMBERS_LIMIT:
-                        raise Refused(f"{ident} unpacks to more than {limit} bytes", "bad-package")
-                    runnable = runnable or (parts in RUN and member.isreg())
-                    if len(parts) == 1 and parts[0] in wanted and member.isreg():
-                        data = tar.extractfile(member)
-                        found[parts[0]] = data.read(FILE_LIMIT + 1) if data else b""
-        except (tarfile.TarError, lzma.LZMAError, EOFError, ValueError) as error:
+            for tar, member in members_of(stream):
+                if member.isdir() and leads_to_package(member.name, ident):
+                    continue
+                ident = ident or ident_of_member(member.name)
+                if ident is None or not ident.full:
+                    break
+                parts = member_parts(member.name, ident)
+                size, members = size + member.size, members + 1
+                if size > limit or members > MEMBERS_LIMIT:
+                    raise Refused(f"{ident} unpacks to more than {limit} bytes", "bad-package")
+                runnable = runnable or (parts in RUN and member.isreg())
+                if len(parts) == 1 and parts[0] in wanted and member.isreg():
+                    data = tar.extractfile(member)
+                    found[parts[0]] = data.read(FILE_LIMIT + 1) if data else b""
+        except BROKEN as error:
             raise Refused(f"{file.name} is damaged: {error}", "bad-package") from error
     if ident is None or not ident.full:
         raise Refused(f"{file.name} does not hold a package below hab/pkgs", "bad-package")

@@ -12,6 +12,7 @@ import io
 import lzma
 import os
 import tarfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final
@@ -29,8 +30,9 @@ CHUNK: Final = 1024 * 1024
 SIZE_LIMIT: Final = 32 * 1024**3  # bytes unpacked; the largest package of Habitat has 3 GiB
 RATIO_LIMIT: Final = 400  # xz does 5 to 20 on packages, and 7,000 on a bomb
 SMALL: Final = 256 * 1024**2  # … which below this size is not worth a complaint
-BEGINNING: Final = 1024**2  # of an archive; the package's name stands in the first kilobytes
+HEAD_LIMIT: Final = 1024**2  # bytes before a member: its header, and a name of many kilobytes
 MEMBERS_LIMIT: Final = 500_000
+BROKEN: Final = (tarfile.TarError, lzma.LZMAError, EOFError, ValueError)  # what reading one raises
 
 
 def verify(file: Path, key_cache: Path) -> HartHeader:
@@ -60,21 +62,34 @@ def verify(file: Path, key_cache: Path) -> HartHeader:
     return header
 
 
-class _Beginning(io.BufferedIOBase):
-    """The first bytes of a stream: a name of gigabytes must not be read to see whose it is."""
+class _Measured(io.BufferedIOBase):
+    """A stream of which only so much is read: tarfile takes names, of any length, into memory."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         super().__init__()
         self._stream = stream
-        self._left = BEGINNING
+        self.left = HEAD_LIMIT
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Read on. Raises ValueError behind the beginning."""
-        size = BEGINNING if size is None or size < 0 else size
-        self._left -= size
-        if self._left < 0:
-            raise ValueError(f"no package is named in its first {BEGINNING} bytes")
+        """Read on. Raises ValueError when no more may be read."""
+        size = HEAD_LIMIT if size is None or size < 0 else size
+        self.left -= size
+        if self.left < 0:
+            raise ValueError(f"the head of a file in it has more than {HEAD_LIMIT} bytes")
         return self._stream.read(size)
+
+
+def members_of(payload: IO[bytes]) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
+    """The members of a `.tar.xz`, one after the other, each to be used before the next is asked.
+
+    Raises what `BROKEN` names where it is damaged, or the head of a member is too large.
+    """
+    with lzma.LZMAFile(payload) as plain:
+        measured = _Measured(plain)
+        with tarfile.open(fileobj=measured, mode="r|") as tar:
+            for member in tar:
+                measured.left = HEAD_LIMIT + member.size  # its content, and the next one's head
+                yield tar, member
 
 
 def peek_ident(file: Path, header: HartHeader) -> PackageIdent:
@@ -82,16 +97,14 @@ def peek_ident(file: Path, header: HartHeader) -> PackageIdent:
     with file.open("rb") as stream:
         stream.seek(header.payload_offset)
         try:
-            with (
-                lzma.LZMAFile(stream) as plain,
-                tarfile.open(fileobj=_Beginning(plain), mode="r|") as tar,
-            ):
-                member = tar.next()
-                while member is not None and member.isdir() and leads_to_package(member.name):
-                    member = tar.next()
-        except (tarfile.TarError, lzma.LZMAError, EOFError, ValueError) as error:
+            names = (
+                member.name
+                for _, member in members_of(stream)
+                if not (member.isdir() and leads_to_package(member.name))
+            )
+            ident = ident_of_member(next(names, ""))
+        except BROKEN as error:
             raise _damaged(file, error) from error
-    ident = ident_of_member(member.name) if member is not None else None
     if ident is None or not ident.full:
         raise Refused(f"{file.name} does not hold a package below hab/pkgs", "bad-package")
     return ident
@@ -120,10 +133,9 @@ def unpack(file: Path, header: HartHeader, ident: PackageIdent, into: Path) -> N
     with file.open("rb") as stream:
         stream.seek(header.payload_offset)
         try:
-            with lzma.LZMAFile(stream) as plain, tarfile.open(fileobj=plain, mode="r|") as tar:
-                for member in tar:
-                    _take(work, tar, member)
-        except (tarfile.TarError, lzma.LZMAError, EOFError, ValueError) as error:
+            for tar, member in members_of(stream):
+                _take(work, tar, member)
+        except BROKEN as error:
             raise _damaged(file, error) from error
         except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
             raise Refused(f"{file.name} holds one name twice: {error}", "bad-package") from error
