@@ -81,7 +81,6 @@ def standing_of(life: Life) -> StandForElection | None:
         return None
     if life.phase in ("discovering", "withdrawing", "gone"):
         return None
-    would = leads(life)
     hooks = life.parsed.hooks if life.parsed is not None else record.hooks
     return StandForElection(
         life.name,
@@ -90,7 +89,7 @@ def standing_of(life: Life) -> StandForElection | None:
         spec.bootstrap_expect,
         suitability_hook=SUITABILITY in hooks,
         process=process_key(life.name),
-        leads=would,
+        leads=leads(life),
     )
 
 

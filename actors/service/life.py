@@ -12,7 +12,7 @@ from actors.messages.depot import PackageInfo, TemplatesRead
 from actors.messages.groups import GroupConfig, GroupFacts
 from actors.messages.ring import Census, ServiceInfo
 from actors.messages.service import Health, ServiceSpec, ServiceStatus, Stage
-from actors.service.gates import CENSUS_UNKNOWN, ROLE_UNKNOWN
+from actors.service.gates import CENSUS_UNKNOWN, ROLE_UNKNOWN, waiting_for_role
 from actors.service.options import ServiceOptions
 from actors.service.part import OUTSIDE, Part
 from actors.service.reconcile import reconcile
@@ -250,12 +250,14 @@ def status_of(life: Life) -> ServiceStatus | None:
 def _reason(life: Life) -> str:
     """Why it waits, with what the election waits for."""
     part = life.part
-    if not part.why or not takes_part(life) or part.told is None or part.told.role != "none":
+    if not part.why or not takes_part(life) or (part.told and part.told.role != "none"):
         return life.reason
+    group = spec_of(life).service_group
     if life.phase == "waiting":
-        return f"{life.reason}: {part.why}"
-    if life.phase in RUNNING and not life.reason:
-        return f"nobody leads {spec_of(life).service_group}: {part.why}"
+        role = life.reason == waiting_for_role(group, asked=False, late=False)
+        return f"{life.reason}: {part.why}" if role else life.reason
+    if part.told and life.phase in RUNNING and not life.reason:
+        return f"nobody leads {group}: {part.why}"
     return life.reason
 
 

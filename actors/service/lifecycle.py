@@ -212,7 +212,7 @@ def _of_its_part(
         case HookOutput() if call == life.part.measuring:
             return suitability.printed(life, message)
         case CallFailed(text=text) if call == life.part.measuring:
-            return suitability.failed(life, f"could not be run: {text}")
+            return suitability.failed(life, f"could not be run: {text}", suitability.CANNOT_SAY)
         case CallFailed() if call == life.part.hook:
             return roles.lost(life, call, at)
         case Elections():

@@ -135,7 +135,7 @@ def ask_role(life: Life) -> Decision:
     if not takes_part(life):
         return life, []
     assert life.record is not None
-    part = replace(life.part, told=None, asking=True, late=False, stuck=False, handing="")
+    part = replace(life.part, told=None, asking=True, late=False, stuck=False, handing="", why="")
     question = AskRole(life.record.stands, "topology")
     return replace(life, part=part), [
         Send(ELECTION, question),
@@ -222,7 +222,7 @@ def _unseen(life: Life) -> str:
 def _await_role(life: Life, seen: View | None, at: Moment) -> Decision:
     """Wait for a role, with files that tell of none: the suitability hook needs them."""
     part, group = life.part, spec_of(life).service_group
-    reason = waiting_for_role(group, asked=part.told is None, late=part.late)
+    reason = waiting_for_role(group, asked=part.told is None and not part.why, late=part.late)
     life = replace(life, phase="waiting", reason=reason, call="")
     if life.package is None or seen is None or seen == life.seen:
         return life, [Cancel("answer")]

@@ -1,9 +1,9 @@
 """How suitable to lead: the number that hook `suitability` prints, once for each term.
 
 The hook runs after `role-changed none` of the same term has ended, beside the process or without
-one, with the files that are in place. Whatever is no number, or not there, is 0. A hook that exits
-with 75 (`EX_TEMPFAIL` of sysexits), or has to be ended, cannot say: what its member has may be more
-than anybody's, so until the hook can say, the member votes for nobody else, and does not stand.
+one, with the files that are in place; also of a service that is stopped, as what it orders by may
+be data. Whatever is no number is 0. Exit code 75, or being late, says that it cannot say now: then
+its member votes for nobody else in that term, and does not stand.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from actors.service.rendering import PACKAGES
 from actors.service.starting import ELECTION, LAUNCHER, hook_key
 
 GREATEST: Final = (1 << 63) - 1
-UNKNOWN: Final = -1
-CANNOT_SAY: Final = 75  # the hook's exit code
+CANNOT_SAY: Final = -1
+TRY_LATER: Final = 75  # EX_TEMPFAIL of sysexits.h
 
 
 def asked(life: Life, question: ReadSuitability) -> Decision:
@@ -31,7 +31,12 @@ def asked(life: Life, question: ReadSuitability) -> Decision:
     record = life.record
     if record is None or (question.service_group, question.kind) != (record.stands, "topology"):
         return life, []
-    return replace(life, part=replace(life.part, reading=question.term)), []
+    part, term = life.part, question.term
+    if term == part.suited[0]:
+        return life, _say(life, *part.suited)
+    if term == part.measured:
+        return life, []  # the answer is on its way
+    return replace(life, part=replace(part, reading=term)), []
 
 
 def read(life: Life, at: Moment) -> Decision:
@@ -44,7 +49,7 @@ def read(life: Life, at: Moment) -> Decision:
     term = part.reading
     life = replace(life, part=replace(part, reading=0))
     if record is None or SUITABILITY not in record.hooks:
-        return life, _say(life, term, 0)
+        return _read(life, term, 0)
     life, key = hook_key(life, SUITABILITY, at)
     start = start_hook(SUITABILITY, key, record, at.options, SUITABILITY_S)
     life = replace(life, part=replace(life.part, measuring=key, measured=term))
@@ -53,10 +58,10 @@ def read(life: Life, at: Moment) -> Decision:
 
 def hook_ended(life: Life, end: ProcessExited, how: str, at: Moment) -> Decision:
     """The hook ended, or `how` it failed: ask for what it printed."""
-    if end.code == CANNOT_SAY or end.ended_by == "timeout":
-        return unknown(life, how)
+    if end.code == TRY_LATER or end.ended_by == "timeout":
+        return failed(life, f"{how}; it votes for nobody else now", CANNOT_SAY)
     if how:
-        return failed(life, how)
+        return failed(life, f"{how}; its suitability is 0")
     number = life.number + 1
     call = f"{at.instance}:{SUITABILITY}:{number}"
     life = replace(life, number=number, part=replace(life.part, measuring=call))
@@ -67,32 +72,20 @@ def printed(life: Life, output: HookOutput) -> Decision:
     """What the hook printed."""
     value = last_number(output.stdout)
     if value is None:
-        return failed(life, "printed no whole number from 0 to 2^63 - 1")
+        said = "printed no whole number from 0 to 2^63 - 1; its suitability is 0"
+        return failed(life, said)
     term = life.part.measured
-    life = replace(life, part=replace(life.part, measuring="", measured=0))
     group = life.record.stands if life.record is not None else ""
-    return life, [
-        Emit(SuitabilityMeasured(life.name, group, term, value)),
-        *_say(life, term, value),
-    ]
+    life, told = _read(life, term, value)
+    return life, [Emit(SuitabilityMeasured(life.name, group, term, value)), *told]
 
 
-def failed(life: Life, how: str) -> Decision:
-    """There is no number: as suitable as who has none."""
-    term = life.part.measured
-    life = replace(life, part=replace(life.part, measuring="", measured=0))
+def failed(life: Life, how: str, value: int = 0) -> Decision:
+    """There is no number: as suitable as who has none, or (`CANNOT_SAY`) nobody knows."""
     group = life.record.stands if life.record is not None else ""
-    said = HookFailed(life.name, SUITABILITY, f"{how}; its suitability is 0", group)
-    return life, [Emit(said), *_say(life, term, 0)]
-
-
-def unknown(life: Life, how: str) -> Decision:
-    """It cannot say, or did not in time: nobody is known to be as suitable."""
-    term = life.part.measured
-    life = replace(life, part=replace(life.part, measuring="", measured=0))
-    group = life.record.stands if life.record is not None else ""
-    text = f"{how}; it votes for nobody in term {term}"
-    return life, [Emit(HookFailed(life.name, SUITABILITY, text, group)), *_say(life, term, UNKNOWN)]
+    said = HookFailed(life.name, SUITABILITY, how, group)
+    life, told = _read(life, life.part.measured, value)
+    return life, [Emit(said), *told]
 
 
 def last_number(text: str) -> int | None:
@@ -103,6 +96,16 @@ def last_number(text: str) -> int | None:
             value = int(word) if len(word) <= len(str(GREATEST)) else GREATEST + 1
             return value if value <= GREATEST else None
     return None
+
+
+def _read(life: Life, term: int, value: int) -> Decision:
+    """The suitability of a term is known: it is not read again, however often it is asked for.
+
+    Who cannot say yet may be asked once more.
+    """
+    suited = life.part.suited if value == CANNOT_SAY else (term, value)
+    part = replace(life.part, measuring="", measured=0, suited=suited)
+    return replace(life, part=part), _say(life, term, value)
 
 
 def _say(life: Life, term: int, value: int) -> list[Effect]:

@@ -147,14 +147,40 @@ def test_a_suitability_hook_that_fails_is_0_and_one_that_cannot_say_is_no_number
     rig.until(lambda: [(r.term, r.value) for r in rig.office.read] == [(3, value)], 1.5)
 
 
-def test_the_election_knows_of_the_hook_also_while_the_service_would_not_lead(
-    rig: Any, make_package: Any
-) -> None:
+def test_a_term_is_read_once_however_often_it_is_asked_for(rig: Any, make_package: Any) -> None:
+    rig.shelf.printed["web:suitability"] = "7"
+    load(rig, make_package, "suitability")
+    for pause_s in (0.01, 1.0, 0.0):
+        ask_suitability(rig, 3)
+        rig.run(pause_s)
+    rig.shelf.printed["web:suitability"] = "8"
+    ask_suitability(rig, 3)
+    rig.run(1.0)
+    assert {(r.term, r.value) for r in rig.office.read} == {(3, 7)}
+    assert len(rig.hooks("web", "suitability")) == 1
+
+
+def test_who_could_not_say_is_asked_again(rig: Any, make_package: Any) -> None:
+    rig.programs["hook:web:suitability"] = Behaviour(runs_s=0.1, code=75)
+    rig.shelf.printed["web:suitability"] = "7"
+    load(rig, make_package, "suitability")
+    ask_suitability(rig, 3)
+    rig.run(1.0)
+    rig.programs["hook:web:suitability"] = Behaviour(runs_s=0.1)
+    ask_suitability(rig, 3)
+    rig.run(1.0)
+    assert [r.value for r in rig.office.read] == [-1, 7]
+
+
+def test_a_stopped_member_still_says_how_suitable_it_is(rig: Any, make_package: Any) -> None:
+    rig.shelf.printed["web:suitability"] = "7"
     load(rig, make_package, "suitability")
     follow(rig)
     rig.command(StopService("web"))
-    rig.until(lambda: not rig.office.stands.leads)
-    assert rig.office.stands.suitability_hook
+    rig.run(6.0)
+    assert (rig.office.stands.leads, rig.office.stands.suitability_hook) == (False, True)
+    ask_suitability(rig, 3)
+    rig.until(lambda: [(r.term, r.value) for r in rig.office.read] == [(3, 7)])
 
 
 def test_a_package_without_the_hook_is_as_suitable_as_any(rig: Any, make_package: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from electing import DB, GROUP, OTHER, TELLS, conf, follow, lead, load, roles, settled, told
 
+from actors.messages.election import RoleChanged
 from actors.messages.process import ProcessEnded
 from actors.messages.ring import Census
 from actors.messages.service import (
@@ -295,3 +296,25 @@ def test_after_a_power_cut_it_is_no_leader_by_old_files(rig: Any, make_package: 
     assert rig.status("web").stage == "waiting"
     follow(rig)
     assert rig.starts[-1].leader_until_s == 0
+
+
+def test_a_process_without_a_record_is_taken_for_a_leader(rig: Any, make_package: Any) -> None:
+    load(rig, make_package, "role-changed")
+    pid = lead(rig)
+    del rig.machine.disk.files["services/web.state"]
+    rig.machine.kill_supervisor()
+    rig.run(8.0)
+    assert rig.pid("web") == pid
+    rig.elect("none")
+    rig.until(lambda: settled(rig)[0] == "none")
+    assert rig.pid("web") is None  # which hooks it has is not known either
+
+
+def test_a_dissolved_group_is_said_to_the_hook(rig: Any, make_package: Any) -> None:
+    load(rig, make_package, "role-changed")
+    follow(rig)
+    gone = RoleChanged(GROUP, "topology", "none", 3, dissolved="e2")
+    rig.tell("service/web", gone)
+    rig.until(lambda: settled(rig) == ("none", 3))
+    assert rig.starts[-1].env["HAB_DISSOLVED"] == "1"
+    assert "HAB_DISSOLVED" not in rig.starts[-2].env
