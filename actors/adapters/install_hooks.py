@@ -74,9 +74,15 @@ class InstallHooks:
                 )
 
     def uninstalling(self, ident: PackageIdent) -> None:
-        """Run the uninstall hook. Raises Refused where it fails: then the package must stay."""
+        """Run the uninstall hook, if no other release of the package is here.
+
+        Raises Refused where it fails: then the package must stay.
+        """
         if not (self._store.path(ident) / "hooks" / "uninstall").is_file():
             return
+        others = PackageIdent(ident.origin, ident.name)
+        if any(one != ident and one.satisfies(others) for one in self._store.installed()):
+            return  # what the hook undoes is still in use
         code, output = self._run(ident, "uninstall")
         if code:
             raise Refused(

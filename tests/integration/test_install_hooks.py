@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from actors.adapters.install_hooks import InstallHooks
+from actors.adapters.package_removal import removal, remove
 from actors.adapters.package_store import PackageStore
 from actors.adapters.trees import HOOK_STATUS
 from actors.depot.ident import PackageIdent, parse_ident
@@ -136,6 +137,23 @@ def test_a_running_service_keeps_its_hooks(site: Site) -> None:
     run.write_text("running")
     site.hooks.installed(site.package(hooks__install="#!/bin/sh\n"))
     assert run.read_text() == "running"
+
+
+def test_only_the_last_release_of_a_package_runs_its_uninstall_hook(site: Site) -> None:
+    hook = f"#!/bin/sh\necho {{{{pkg.version}}}} >> {site.log}\n"
+    idents = [f"acme/web/{version}/20260101000000" for version in ("0.1.0", "0.3.0", "0.2.0")]
+    for ident in idents:
+        site.package(ident, hooks__uninstall=hook)
+
+    def uninstall(keep_latest: int) -> None:
+        gone = removal(site.store, "acme/web", keep_latest=keep_latest).gone
+        remove(site.store, gone, site.said.append, site.hooks.uninstalling)
+
+    uninstall(2)
+    assert site.lines() == []
+    uninstall(0)
+    assert site.lines() == ["0.3.0"]
+    assert site.store.installed() == ()
 
 
 def test_an_uninstall_hook_that_fails_keeps_the_package(site: Site) -> None:
