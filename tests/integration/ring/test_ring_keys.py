@@ -42,7 +42,7 @@ def turned(machines: list[Machine], revision: str) -> None:
     """Wait until all serve with a revision and nobody holds it back."""
     wanted = {"served": revision, "newest": revision, "held_back_by": []}
     eventually(
-        f"all have turned to {revision}{told(machines)}",
+        lambda: f"{wanted} everywhere, but {[ring_key(one) for one in machines]}{told(machines)}",
         lambda: all(ring_key(machine) == wanted for machine in machines),
     )
 
@@ -116,7 +116,7 @@ def test_a_dead_member_holds_a_new_key_back_until_it_is_departed(keyed_ring: Rin
     new = share_key("acme", three).splitlines()[1]
     held = {"served": old, "newest": new, "held_back_by": [dead.member_id]}
     eventually(
-        f"only the dead one, {dead.member_id}, holds {new} back{told(three)}",
+        lambda: f"{held} everywhere, but {[ring_key(one) for one in three]}{told(three)}",
         lambda: all(ring_key(one) == held for one in three),
     )
     three[0].hab("sup", "depart", dead.member_id)

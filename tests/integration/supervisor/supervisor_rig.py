@@ -49,11 +49,14 @@ class Done:
         return json.loads(self.out)
 
 
-def eventually(what: str, ask: Callable[[], Found], within_s: float = 15.0) -> Found:
-    """Wait for `ask` to be true; returns what it said."""
+def eventually(
+    what: str | Callable[[], str], ask: Callable[[], Found], within_s: float = 15.0
+) -> Found:
+    """Wait for `ask` to be true; returns what it said. `what` may say how it stands in the end."""
     deadline = time.monotonic() + within_s
     while not (value := ask()):
-        assert time.monotonic() < deadline, f"not within {within_s} s: {what}"
+        late = time.monotonic() >= deadline
+        assert not late, f"not within {within_s} s: {what if isinstance(what, str) else what()}"
         time.sleep(0.02)
     return value
 
