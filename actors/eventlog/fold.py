@@ -20,7 +20,10 @@ Row: TypeAlias = tuple[MemberId, str]
 
 @dataclass(frozen=True, slots=True)
 class ServiceRow:
-    """A service as its events leave it. `pid` is None when nothing runs."""
+    """A service as its events leave it. `pid` is None when nothing runs.
+
+    `role` is what its process acts as, in `term`; empty for one without a part in an election.
+    """
 
     ident: str
     stage: str = ""
@@ -28,6 +31,8 @@ class ServiceRow:
     pid: int | None = None
     health: str = "unknown"
     last_exit: str = ""
+    role: str = ""
+    term: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,10 @@ def _service(rows: dict[Row, ServiceRow], event: EventRecord) -> None:
         case "HealthChanged":
             at = (member, _text(event, "service"))
             rows[at] = replace(_row(rows, at), health=_text(event, "health"))
+        case "RoleTaken":
+            role, term = _text(event, "role"), _number(event, "term")
+            at = (member, _text(event, "service"))
+            rows[at] = replace(_row(rows, at), role=role, term=term)
         case "ProcessBegan" | "ProcessAdopted" | "ProcessEnded":
             _process(rows, event)
         case _:
@@ -88,7 +97,9 @@ def _process(rows: dict[Row, ServiceRow], event: EventRecord) -> None:
     if event.kind != "ProcessEnded":
         rows[at] = replace(row, pid=pid)
     elif row.pid in (pid, None):
-        rows[at] = replace(row, pid=None, last_exit=_text(event, "how"))
+        role = "none" if row.role else ""  # it ends with the process
+        how = _text(event, "how")
+        rows[at] = replace(row, pid=None, last_exit=how, role=role, term=0)
 
 
 def _row(rows: Mapping[Row, ServiceRow], at: Row) -> ServiceRow:

@@ -11,6 +11,7 @@ from actors.messages.process import ProcessAdopted, ProcessBegan, ProcessEnded
 from actors.messages.ring import MemberHealthChanged
 from actors.messages.service import (
     HealthChanged,
+    RoleTaken,
     ServiceLoaded,
     ServiceStageChanged,
     ServiceUnloaded,
@@ -49,11 +50,17 @@ class Supervisor:
                 event = ProcessBegan if what == "begin" else ProcessAdopted
                 self.events.append(event(key, number + 1))
             case "end" if row is not None and row.pid is not None:
-                self.services[service] = replace(row, pid=None, last_exit="exit 1")
+                role = "none" if row.role else ""
+                ended = replace(row, pid=None, last_exit="exit 1", role=role, term=0)
+                self.services[service] = ended
                 self.events.append(ProcessEnded(key, row.pid, "exit 1"))
             case "health" if row is not None:
                 self.services[service] = replace(row, health="critical")
                 self.events.append(HealthChanged(service, "critical"))
+            case "role" if row is not None:
+                role = ["none", "leader", "follower"][number % 3]
+                self.services[service] = replace(row, role=role, term=number)
+                self.events.append(RoleTaken(service, f"{service}.default", role, number))
             case "member":
                 health = ["alive", "suspect", "confirmed"][number % 3]
                 self.members[service] = MemberRow(health, number)
@@ -82,7 +89,7 @@ class Supervisor:
 ACTS = st.lists(
     st.tuples(
         st.sampled_from(["load", "unload", "stage", "begin", "adopt", "end", "health", "member"])
-        | st.just("noise"),
+        | st.sampled_from(["noise", "role"]),
         st.sampled_from(SERVICES),
         st.integers(0, 5),
     ),
