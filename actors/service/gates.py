@@ -38,11 +38,9 @@ def waiting_for(spec: ServiceSpec, package: PackageInfo | None, census: Census |
     return f"waiting for service binds: {'; '.join(problems)}" if problems else ""
 
 
-def waiting_for_role(group: str, *, asked: bool, late: bool) -> str:
-    """Why a member of a group that elects its leader may not start: it has no role yet."""
-    if not asked:
-        return f"waits for a leader of {group}"
-    return f"no word from the election of {group} yet" if late else ROLE_UNKNOWN
+def leader_wanted(group: str) -> str:
+    """Why a member of a group that elects its leader may not start."""
+    return f"waits for a leader of {group}"
 
 
 def satisfied(spec: ServiceSpec, package: PackageInfo | None, census: Census) -> dict[str, str]:

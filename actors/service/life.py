@@ -12,7 +12,7 @@ from actors.messages.depot import PackageInfo, TemplatesRead
 from actors.messages.groups import GroupConfig, GroupFacts
 from actors.messages.ring import Census, ServiceInfo
 from actors.messages.service import Health, ServiceSpec, ServiceStatus, Stage
-from actors.service.gates import CENSUS_UNKNOWN, ROLE_UNKNOWN, waiting_for_role
+from actors.service.gates import CENSUS_UNKNOWN, ROLE_UNKNOWN, leader_wanted
 from actors.service.options import ServiceOptions
 from actors.service.part import OUTSIDE, Part
 from actors.service.reconcile import reconcile
@@ -254,8 +254,8 @@ def _reason(life: Life) -> str:
         return life.reason
     group = spec_of(life).service_group
     if life.phase == "waiting":
-        role = life.reason == waiting_for_role(group, asked=False, late=False)
-        return f"{life.reason}: {part.why}" if role else life.reason
+        wanted = life.reason == leader_wanted(group)
+        return f"{life.reason}: {part.why}" if wanted else life.reason
     if part.told and life.phase in RUNNING and not life.reason:
         return f"nobody leads {group}: {part.why}"
     return life.reason

@@ -16,7 +16,7 @@ from dataclasses import replace
 
 import msgspec
 
-from actors.effects import After, Ask, Cancel, Effect, Emit, Send
+from actors.effects import After, Cancel, Effect, Emit, Send
 from actors.messages.base import Message
 from actors.messages.depot import (
     PackageResolved,
@@ -27,7 +27,6 @@ from actors.messages.depot import (
 from actors.messages.election import (
     AskRole,
     Elections,
-    QueryElections,
     ReadSuitability,
     RoleChanged,
 )
@@ -85,6 +84,7 @@ from actors.service.starting import (
     ELECTION,
     LAUNCHER,
     ROLE_S,
+    ask_why,
     check,
     downloading,
     gates,
@@ -218,7 +218,8 @@ def _of_its_part(
         case Elections():
             found = (view for view in message.elections if view.kind == "topology")
             why = next((view.reason for view in found), life.part.why)
-            return replace(life, part=replace(life.part, why=why)), []
+            life = replace(life, part=replace(life.part, why=why))
+            return gates(life, at) if life.phase == "waiting" else (life, [])
         case _:
             return life, []
 
@@ -451,13 +452,12 @@ def _start_failed(life: Life, key: str, reason: str, call: str, at: Moment) -> D
 def _ask_role_again(life: Life, at: Moment) -> Decision:
     """Ask for the role if none was told, and why there is none."""
     assert life.record is not None
-    group, part = life.record.stands, life.part
-    life = replace(life, number=life.number + 1)
-    why = Ask(ELECTION, QueryElections(group), f"{at.instance}:why:{life.number}")
-    effects: list[Effect] = [why, After(ROLE_S, RoleDue(), name="role")]
-    if part.told is None:
-        life = replace(life, part=replace(part, asking=True, late=True))
-        effects.insert(0, Send(ELECTION, AskRole(group, "topology")))
+    group, untold = life.record.stands, life.part.told is None
+    part = replace(life.part, asking=untold or life.part.asking, late=True)
+    life, effects = ask_why(replace(life, part=part), at)
+    if untold:
+        effects = [Send(ELECTION, AskRole(group, "topology")), *effects]
+    effects.append(After(ROLE_S, RoleDue(), name="role"))
     if life.phase == "waiting":
         return _onto(effects, gates(life, at))
     return life, effects

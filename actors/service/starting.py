@@ -14,7 +14,7 @@ from actors.messages.depot import (
     TemplatesRead,
     WritePidFile,
 )
-from actors.messages.election import AskRole
+from actors.messages.election import AskRole, QueryElections
 from actors.messages.process import OwnProcess, ProcessBegan, ProcessStarted
 from actors.messages.ring import Subscribe
 from actors.messages.runtime import CallFailed
@@ -32,10 +32,11 @@ from actors.service.backoff import next_delay_s
 from actors.service.gates import (
     CENSUS_LATE,
     CENSUS_UNKNOWN,
+    ROLE_UNKNOWN,
     binds_problem,
+    leader_wanted,
     needs_census,
     waiting_for,
-    waiting_for_role,
 )
 from actors.service.hooks import (
     HEALTH_CHECK,
@@ -115,8 +116,9 @@ def resolve(life: Life, at: Moment) -> Decision:
     life = replace(life, phase="resolving", reason="", package=None, next_try_s=0.0)
     life = replace(life, templates=None, census=None, facts=None)  # they may be of long ago
     life, asked = ask_role(life)  # never from what was told before
+    life, why = ask_why(life, at)
     life, effects = _resolve(life, spec, record, at)
-    return life, [*asked, *effects]
+    return life, [*asked, *why, *effects]
 
 
 def _resolve(life: Life, spec: ServiceSpec, record: Record | None, at: Moment) -> Decision:
@@ -141,6 +143,15 @@ def ask_role(life: Life) -> Decision:
         Send(ELECTION, question),
         After(ROLE_S, RoleDue(), name="role"),
     ]
+
+
+def ask_why(life: Life, at: Moment) -> Decision:
+    """Ask what the election waits for."""
+    if life.record is None or not takes_part(life):
+        return life, []
+    question = QueryElections(life.record.stands)
+    life = replace(life, number=life.number + 1)
+    return life, [Ask(ELECTION, question, f"{at.instance}:why:{life.number}")]
 
 
 def downloading(life: Life, text: str) -> Decision:
@@ -221,8 +232,7 @@ def _unseen(life: Life) -> str:
 
 def _await_role(life: Life, seen: View | None, at: Moment) -> Decision:
     """Wait for a role, with files that tell of none: the suitability hook needs them."""
-    part, group = life.part, spec_of(life).service_group
-    reason = waiting_for_role(group, asked=part.told is None and not part.why, late=part.late)
+    reason = _lacks(life)
     life = replace(life, phase="waiting", reason=reason, call="")
     if life.package is None or seen is None or seen == life.seen:
         return life, [Cancel("answer")]
@@ -231,6 +241,16 @@ def _await_role(life: Life, seen: View | None, at: Moment) -> Decision:
         return fail(life, made, at, failed=True)
     life, call = beside_call(replace(life, seen=seen, made=made), "render", at)
     return life, [Cancel("answer"), *said(life), Ask(PACKAGES, order(life, made), call)]
+
+
+def _lacks(life: Life) -> str:
+    """Why there is no role yet; what the election waits for is said with it."""
+    part, group = life.part, spec_of(life).service_group
+    if not part.late and (part.told is None or not part.why):
+        return ROLE_UNKNOWN
+    if part.told is None and not part.why:
+        return f"no word from the election of {group} yet"
+    return leader_wanted(group)
 
 
 def subscribe() -> list[Effect]:

@@ -148,10 +148,9 @@ class StandIn(Actor):
             case SuitabilityRead():
                 office.read.append(message)
             case QueryElections(group):
-                view = ElectionView(
-                    group, "topology", office.role, "waiting", office.term, reason="x"
-                )
-                return [Reply(Elections((view,)))]
+                names = group, "topology", office.role, "waiting", office.term
+                view = ElectionView(*names, reason="x")  # type: ignore[arg-type]
+                return [Reply(Elections((view,) if group == office.group else ()))]
             case WithdrawFromElection(_, group, _):
                 office.withdrawn.append(group)
                 return [Reply(Ok())]
