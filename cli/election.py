@@ -146,7 +146,7 @@ def bootstrap(group: str, *, force: bool, asked: Session, waiting: Waiting) -> N
     if founded is not None:
         ring = ring_of(asked, "")
         voters = ", ".join(ring.called(seat.member) for seat in founded.seats)
-        click.echo(f"Electorate {founded.electorate[: views.SHORT]} of {group} votes: {voters}")
+        click.echo(f"Electorate {founded.electorate} of {group} votes: {voters}")
 
 
 def _founded(asked: Session, group: str, waiting: Waiting) -> ElectionView:

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from actors.eventlog.filters import member_of
 from actors.eventlog.render import MONTHS, civil, one_line, short_id
 from actors.messages.election import ElectionView, SeatView
 from actors.messages.events import EventRecord
 from cli.electionterms import Term
-from cli.electionviews import SHORT, Ring
+from cli.electionviews import SHORT, Ring, leader_of
 from cli.output import duration_words
 
 SILENT_S = 3.0  # a voter not heard for so long is no part of what goes on: rounds come each 0.4 s
+LONG_S = 10.0  # a suspect that is silent for so long will hardly refute it
 _NOW_S = 1.0  # younger than this is "now" to a reader
 
 # How the ring's word for a member's health reads behind "the ring holds it for".
@@ -64,7 +66,7 @@ class Step:
 
 def story(view: ElectionView, ring: Ring, terms: tuple[Term, ...], when: When) -> list[str]:
     """The state of an election and how it came about, a paragraph a string."""
-    present = next((t for t in terms if t.number == view.term and view.leader), None)
+    present = next((t for t in terms if t.number == view.term and leader_of(view)), None)
     before = [term for term in terms if term is not present]
     paragraphs = [" ".join(_headline(view, ring, present, before, when))]
     if present is not None:
@@ -76,7 +78,8 @@ def story(view: ElectionView, ring: Ring, terms: tuple[Term, ...], when: When) -
     if view.rival or view.dissolved_into:
         paragraphs.append(_rival(view))
     if view.reason:
-        paragraphs.append(f"What is waited for: {one_line(view.reason)}.")
+        reason = one_line(ring.read(view.reason)).removeprefix("waiting for ")
+        paragraphs.append(f"What is waited for: {reason}.")
     return [paragraph for paragraph in paragraphs if paragraph]
 
 
@@ -121,15 +124,16 @@ def _election(term: Term, ring: Ring) -> list[str]:
         reason = one_line(str(opened.fields.get("reason", "")))
         stood = _OPENS.get(reason, f"It stood: {reason}" if reason else "It stood for election")
         said.append(f"{stood}{_id(opened)}.")
+    voters = ", ".join(
+        "itself" if member == term.leader else ring.called(member)
+        for member in dict.fromkeys(member_of(record.id) for record in term.votes)
+    )
     if (won := term.elected) is not None:
         votes, needed = won.fields.get("votes", 0), won.fields.get("needed", 0)
-        voters = ", ".join(
-            "itself" if record.fields.get("candidate") == member else ring.called(member)
-            for record in term.votes
-            if (member := record.id.partition(":")[0])
-        )
         by = f" ({voters})" if voters else ""
         said.append(f"It was elected with {votes} votes{by}, where {needed} were needed{_id(won)}.")
+    elif voters:
+        said.append(f"Of those whose event logs were read there voted for it: {voters}.")
     return said or ["The event logs that were read hold nothing of its election."]
 
 
@@ -160,7 +164,7 @@ def _voters(view: ElectionView, ring: Ring) -> str:
     votes = "1 member votes" if count == 1 else f"{count} members vote"
     state = "" if view.committed else "; a change of it is not on enough disks yet"
     return (
-        f"{votes}, and {view.needed} of them are a majority (electorate {view.electorate[:SHORT]}, "
+        f"{votes}, and {view.needed} of them are a majority (electorate {view.electorate}, "
         f"record {view.stamp.term}.{view.stamp.version}, founded by "
         f"{ring.called(view.founder)}{state}):"
     )
@@ -172,7 +176,7 @@ def _seats(view: ElectionView, ring: Ring) -> list[str]:
 
 def _seat(seat: SeatView, view: ElectionView, ring: Ring) -> str:
     said = []
-    if seat.member == view.leader:
+    if seat.member == leader_of(view):
         said.append("leads")
     if seat.sworn_gone:
         said.append("an operator has sworn that it is gone for good, so it counts no more")
@@ -202,14 +206,23 @@ def _heard(seat: SeatView, ring: Ring) -> str:
 def _rival(view: ElectionView) -> str:
     if view.dissolved_into:
         return (
-            f"This electorate is dissolved into {view.dissolved_into[:SHORT]}, which was founded "
+            f"This electorate is dissolved into {view.dissolved_into}, which was founded "
             "earlier: its members go over to that one."
         )
     return (
         f"The group was founded twice, by members that could not see one another; the other "
-        f"electorate is {view.rival[:SHORT]}. The one founded earlier stays, the later is "
+        f"electorate is {view.rival}. The one founded earlier stays, the later is "
         "dissolved into it."
     )
+
+
+def happened(record: EventRecord, ring: Ring, when: When) -> str:
+    """An event of the election as a line: when, on which member, what."""
+    text = record.text
+    if record.kind == "LeaseRenewed":  # its sentence has a clock that only checkers read
+        text = f"leads from now on in term {record.fields.get('term')}"
+    who = ring.called(member_of(record.id))
+    return f"{when.clock(record.wall)} {who}: {one_line(ring.read(text))}{_id(record)}"
 
 
 def steps(view: ElectionView, ring: Ring, terms: tuple[Term, ...]) -> list[Step]:
@@ -237,9 +250,9 @@ def steps(view: ElectionView, ring: Ring, terms: tuple[Term, ...]) -> list[Step]
                     "the network to it",
                 )
             )
-    if view.leader and view.kind == "topology":
+    if leader_of(view) and view.kind == "topology":
         said.append(Step(f"hab svc step-down {group}", "let another member lead"))
-    if view.electorate and not view.leader and not said:
+    if view.electorate and not leader_of(view) and not said:
         said.append(
             Step(
                 "hab events --ring --follow --actor 'election*'",
@@ -253,11 +266,12 @@ def steps(view: ElectionView, ring: Ring, terms: tuple[Term, ...]) -> list[Step]
 
 
 def _is_lost(seat: SeatView, ring: Ring) -> bool:
-    """Whether a voter is missing: the ring holds it for dead, or does not know it."""
-    return seat.member != ring.me and ring.health.get(seat.member, "departed") in (
-        "confirmed",
-        "departed",
-    )
+    """Whether a voter is missing: held for dead, or suspected and silent for long, or unknown."""
+    if seat.member == ring.me:
+        return False
+    health = ring.health.get(seat.member, "departed")
+    silent = seat.heard_s < 0 or seat.heard_s > LONG_S
+    return health in ("confirmed", "departed") or (health == "suspect" and silent)
 
 
 def _id(record: EventRecord) -> str:

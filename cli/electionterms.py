@@ -15,9 +15,10 @@ from actors.messages.events import EventRecord
 class Term:
     """One term that somebody won; each event is None where the log does not hold it (any more).
 
-    `opened`, `led`, `ordered`, `demoting`, `lost` and `released` are the leader's own: it stood,
-    had its first lease, was told to step down, began to stop, stopped, and named a successor.
-    `votes` are those for the leader.
+    `followed` is the first word of another member that it follows this leader. `opened`, `led`,
+    `ordered`, `demoting`, `lost` and `released` are the leader's own: it stood, had its first
+    lease, was told to step down, began to stop, stopped, and named a successor. `votes` are those
+    for the leader.
     """
 
     number: int
@@ -26,6 +27,7 @@ class Term:
     opened: EventRecord | None = None
     votes: tuple[EventRecord, ...] = ()
     led: EventRecord | None = None
+    followed: EventRecord | None = None
     ordered: EventRecord | None = None
     demoting: EventRecord | None = None
     lost: EventRecord | None = None
@@ -33,8 +35,8 @@ class Term:
 
     @property
     def began(self) -> EventRecord | None:
-        """From when on it led: its first lease, or else that it was elected."""
-        return self.led or self.elected
+        """From when on it led: its first lease, or else what comes next to that."""
+        return self.led or self.elected or self.followed
 
 
 def is_about(record: EventRecord, view: ElectionView) -> bool:
@@ -84,6 +86,7 @@ def _term(number: int, leader: MemberId, about: list[EventRecord]) -> Term:
         opened=last("ElectionOpened"),
         votes=tuple(votes),
         led=first("LeaseRenewed"),
+        followed=next((record for record in of_term if record.kind == "LeaderFollowed"), None),
         ordered=last("StepDownOrdered"),
         demoting=last("LeaderDemoting"),
         lost=last("LeaseLost"),

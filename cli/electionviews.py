@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -11,6 +12,7 @@ from actors.messages.ring import MemberHealth, Members
 from actors.runtime import hlc
 from cli.output import cell, duration_words
 
+_ID = re.compile(r"\b[0-9a-f]{32}\b")
 SHORT = 8  # hex digits of an id in a table
 COLUMNS = ("group", "kind", "role", "leader", "term", "lease", "quorum", "electorate", "stamp")
 SEAT_COLUMNS = ("member", "name", "voter", "health", "heard", "acked", "refuses", "change")
@@ -39,6 +41,10 @@ class Ring:
         said = self.names.get(member, short)
         return f"{said} ({', '.join(marks)})" if marks else said
 
+    def read(self, text: str) -> str:
+        """A sentence with its members as people know them, in place of their whole ids."""
+        return _ID.sub(lambda found: self.called(found[0]), text)
+
 
 def of_group(views: tuple[ElectionView, ...], word: str) -> tuple[ElectionView, ...]:
     """The elections of the group `word`, or of every group of the service `word`."""
@@ -48,6 +54,15 @@ def of_group(views: tuple[ElectionView, ...], word: str) -> tuple[ElectionView, 
 def is_named(service_group: str, word: str) -> bool:
     """Whether `word` means the group: by its whole name, or by its service's."""
     return word in (service_group, service_group.partition(".")[0])
+
+
+def leader_of(view: ElectionView) -> MemberId:
+    """Who leads, as far as this member knows; empty for nobody.
+
+    A voter that has heard no round for longer than it had promised to wait for one still follows
+    the leader of that term, until there is another; but it knows of nobody who leads.
+    """
+    return "" if view.seats and view.lease_s <= 0 else view.leader
 
 
 def stamp(view: ElectionView) -> str | None:
@@ -71,11 +86,11 @@ def row(view: ElectionView) -> tuple[object, ...]:
         view.service_group,
         view.kind,
         view.role,
-        view.leader[:SHORT],
+        leader_of(view)[:SHORT],
         view.term,
         f"{view.lease_s:.1f}s" if view.lease_s > 0 else None,
         quorum(view),
-        view.electorate[:SHORT],
+        view.electorate,
         stamp(view),
     )
 
@@ -85,7 +100,7 @@ def headings(view: ElectionView, ring: Ring) -> list[tuple[str, str]]:
     lines = [
         ("group", view.service_group),
         ("kind", view.kind),
-        ("leader", ring.called(view.leader) if view.leader else cell(None)),
+        ("leader", ring.called(leader_of(view)) if leader_of(view) else cell(None)),
         ("term", str(view.term)),
         ("this-member", f"{view.role} ({view.state})"),
         (
@@ -122,7 +137,7 @@ def seat_row(seat: SeatView, ring: Ring) -> tuple[object, ...]:
     return (
         seat.member[:SHORT],
         cell(ring.names.get(seat.member)),
-        seat.voter[:SHORT],
+        seat.voter,
         ring.health.get(seat.member),
         "self" if mine else duration_words(seat.heard_s),
         duration_words(seat.acked_s) if seat.acked_s >= 0 else None,
@@ -144,8 +159,9 @@ def facts(view: ElectionView, ring: Ring) -> dict[str, object]:
         "kind": view.kind,
         "role": view.role,
         "state": view.state,
-        "leader": view.leader or None,
-        "leader_name": ring.names.get(view.leader),
+        "leader": leader_of(view) or None,
+        "leader_name": ring.names.get(leader_of(view)),
+        "last_leader": view.leader or None,
         "term": view.term,
         "lease_s": round(view.lease_s, 3),
         "heard": view.heard if view.state in _COUNTING else None,

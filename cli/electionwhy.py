@@ -15,7 +15,7 @@ from actors.messages.events import EventRecord
 from cli import electionviews as views
 from cli.client import Session, asks, json_option, member_option
 from cli.election import elections_of, ring_of
-from cli.electionstory import When, steps, story
+from cli.electionstory import Step, When, happened, steps, story
 from cli.electionterms import Term, terms, told
 from cli.electionviews import Ring
 from cli.output import emit_json, say
@@ -93,16 +93,19 @@ def text(one: Told, ring: Ring, when: When) -> str:
     """The story for a person: paragraphs, what can be done next, and the last events."""
     parts = [_wrapped(part) for part in story(one.view, ring, one.terms, when)]
     if following := steps(one.view, ring, one.terms):
-        width = max(len(step.command) for step in following)
-        lines = [
-            f"  {step.command.ljust(width)}  {step.what}" if step.command else f"  {step.what}"
-            for step in following
-        ]
+        lines = [line for step in following for line in _step(step)]
         parts.append("\n".join(["What you can do:", *lines]))
     if one.events:
-        lines = [f"  {render.short(e, when.offset_s, ids=True)}" for e in one.events]
+        lines = [f"  {happened(event, ring, when)}" for event in one.events]
         parts.append("\n".join(["What happened last:", *lines]))
     return "\n\n".join(parts)
+
+
+def _step(step: Step) -> list[str]:
+    """A command on a line of its own, and what it is for below it."""
+    command, indent = ([f"  {step.command}"], "      ") if step.command else ([], "  ")
+    what = fill(step.what, WIDTH, initial_indent=indent, subsequent_indent=indent)
+    return [*command, what]
 
 
 def _wrapped(paragraph: str) -> str:

@@ -16,7 +16,7 @@ from actors.messages.runtime import Ok
 from actors.messages.service import Progress, QueryServices, Services
 from cli.client import ANSWER_S, Session
 from cli.election import STEP_S, elections_of, ring_of
-from cli.electionviews import Ring
+from cli.electionviews import Ring, leader_of
 from cli.output import emit_json
 from cli.problem import GUARDED, TIMED_OUT, Failure
 from cli.values import check_service
@@ -126,7 +126,7 @@ def _led(service: str, asked: Session, ring: Ring) -> ElectionView:
             f"{group} has no leader that could step down: it is loaded without --topology leader.",
             "Its update leader is chosen anew by itself.",
         )
-    if not view.leader:
+    if not leader_of(view):
         raise Failure(
             f"Nobody leads {group} now{f': {view.reason}' if view.reason else ''}.",
             f"`hab election why {group}` tells more.",

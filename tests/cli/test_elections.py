@@ -55,7 +55,7 @@ LED = ElectionView(
     BETA,
     3.25,
     needed=2,
-    electorate="9f3e12ab" * 4,
+    electorate="9f3e12ab.1",
     keeper="topology",
     stamp=Stamp(4, 7),
     founder=ALPHA,
@@ -96,7 +96,7 @@ LOG = (
     event(4, "LeaderReleased", GAMMA, term=3, to=BETA),
     event(5, "ElectionOpened", BETA, term=4, reason="was handed it"),
     event(6, "VoteGiven", BETA, term=4, candidate=BETA),
-    event(7, "VoteGiven", ALPHA, "votes for beta", term=4, candidate=BETA),
+    event(7, "VoteGiven", ALPHA, f"votes for {BETA}", term=4, candidate=BETA),
     event(8, "LeaderElected", BETA, term=4, leader=BETA, votes=2, needed=2),
     event(9, "LeaseRenewed", BETA, "leads, says the first", term=4),
     event(10, "LeaseRenewed", BETA, "leads, says a later", term=4),
@@ -149,8 +149,8 @@ def test_elections_are_listed_with_leader_lease_quorum_and_stamp(hab: Hab, gatew
     assert said.exit_code == 0, said.output
     header, led, vacant = (line.split() for line in said.stdout.splitlines())
     assert header[3:7] == ["leader", "term", "lease", "quorum"]
-    assert led[1:] == ["topology", "follower", "b7000000", "4", "3.2s", "-/2", "9f3e12ab", "4.7"]
-    assert vacant[1:] == ["topology", "none", "<none>", "5", "<none>", "1/2", "9f3e12ab", "4.7+"]
+    assert led[1:] == ["topology", "follower", "b7000000", "4", "3.2s", "-/2", "9f3e12ab.1", "4.7"]
+    assert vacant[1:] == ["topology", "none", "<none>", "5", "<none>", "1/2", "9f3e12ab.1", "4.7+"]
     assert f"web.acme (topology): {VACANT.reason}" in said.stderr
 
 
@@ -226,14 +226,14 @@ def test_a_member_without_a_seat_is_shown_so(hab: Hab, gateway: Start) -> None:
         "waiting",
         4,
         BETA,
-        electorate="9f3e12ab" * 4,
+        electorate="9f3e12ab.1",
         reason="no seat in the electorate yet; the leader is asked for one",
     )
     with gateway(ring(seatless)):
         listed = hab("election", "list")
         shown = hab("election", "show", GROUP)
         told = hab("election", "why", GROUP)
-    assert listed.stdout.splitlines()[1].split()[6:] == ["<none>", "9f3e12ab", "<none>"]
+    assert listed.stdout.splitlines()[1].split()[6:] == ["<none>", "9f3e12ab.1", "<none>"]
     assert "in which this member has no seat yet" in shown.stdout
     assert "members vote" not in told.stdout
     assert "the leader is asked for one." in told.stdout
@@ -258,10 +258,11 @@ def test_why_tells_who_leads_since_when_how_it_won_and_how_the_last_ended(
     assert "3 members vote, and 2 of them are a majority" in text
     assert "c1000000: not heard for 14s (the ring holds it for dead)" in text
     assert "hab sup depart c1000000" in text
+    assert "alpha (a1b2c3d4, this supervisor): votes for beta (b7000000) [a1b2c3d4:1:7]" in text
     assert "hab svc step-down redis.acme" in text
     assert "hab why b7000000:1:8" in text
-    assert "leads, says the first" in text
-    assert "leads, says a later" not in text
+    assert "beta (b7000000): leads from now on in term 4 [b7000000:1:9]" in text
+    assert "[b7000000:1:10]" not in text
 
 
 def test_why_without_a_leader_says_since_when_and_what_is_waited_for(
@@ -283,6 +284,18 @@ def test_why_of_a_leader_that_died_says_that_it_left_no_word(hab: Hab, gateway: 
     with gateway(ring(LED, log=silent)):
         said = hab("election", "why", GROUP)
     assert "It left no word of an end: the ring holds it for dead." in _line(said.stdout)
+
+
+def test_why_of_a_leader_whose_log_is_out_of_reach_goes_by_what_the_others_say(
+    hab: Hab, gateway: Start
+) -> None:
+    followed = event(9, "LeaderFollowed", ALPHA, term=4, leader=BETA)
+    with gateway(ring(LED, log=(LOG[6], followed))):
+        said = hab("election", "why", GROUP)
+    text = _line(said.stdout)
+    assert "leads redis.acme (topology) in term 4, since" in text
+    assert "[a1b2c3d4:1:9]" in text
+    assert "there voted for it: alpha (a1b2c3d4, this supervisor)." in text
 
 
 def test_why_of_a_group_that_is_not_founded_says_how_it_can_be(hab: Hab, gateway: Start) -> None:
@@ -315,6 +328,22 @@ def test_events_of_a_rival_electorate_are_no_part_of_the_story(hab: Hab, gateway
         said = hab("election", "why", GROUP)
     assert "beta (b7000000) leads redis.acme (topology) in term 4" in _line(said.stdout)
     assert "[c1000000:1:12]" not in said.stdout
+
+
+def test_a_follower_whose_leader_is_silent_says_that_nobody_leads(hab: Hab, gateway: Start) -> None:
+    silent = replace(LED, lease_s=0.0, reason="hears no leader; asks for votes in 0.5 s")
+    log = tuple(e for e in LOG if e.kind not in ("LeaseLost", "LeaderReleased"))
+    with gateway(ring(silent, log=log)):
+        listed = hab("election", "list")
+        told = hab("election", "why", GROUP)
+        stepped = hab("svc", "step-down", GROUP)
+        facts = json.loads(hab("election", "list", "--json").stdout)["elections"][0]
+    assert listed.stdout.splitlines()[1].split()[3] == "<none>"
+    assert "Nobody leads redis.acme (topology)." in told.stdout
+    assert "Before, beta (b7000000) led in term 4" in told.stdout
+    assert "hab svc step-down" not in told.stdout
+    assert "Nobody leads redis.acme now" in stepped.stderr
+    assert (facts["leader"], facts["last_leader"]) == (None, BETA)
 
 
 # ── step-down ──
@@ -410,7 +439,7 @@ def test_bootstrap_waits_until_the_electorate_is_founded(hab: Hab, gateway: Star
     assert said.exit_code == 0, said.output
     assert playing.asked[0] == BootstrapElectorate(GROUP, force=True)
     assert "1 of 3 have accepted" in said.stderr
-    assert "Electorate 9f3e12ab of redis.acme votes: alpha" in said.stdout
+    assert "Electorate 9f3e12ab.1 of redis.acme votes: alpha" in said.stdout
 
 
 def test_bootstrap_that_takes_too_long_is_code_7_with_its_reason(hab: Hab, gateway: Start) -> None:
