@@ -79,6 +79,9 @@ class Member:
         done = self._run(hook, (), role, term, leader)
         assert done.returncode == 0, done.stderr
 
+    def health(self, role: str, term: int, leader: str) -> int:
+        return self._run("health-check", (), role, term, leader).returncode
+
     def position(self) -> int | None:
         """Its suitability; None where it cannot say."""
         done = self._run("suitability", (), "none", 0, "")
@@ -209,6 +212,32 @@ def test_who_led_and_took_more_than_others_have_comes_back_with_what_the_new_lea
 def test_a_start_that_was_overtaken_by_another_role_changes_nothing(led: dict[str, Member]) -> None:
     led["c"].becomes("none", 4)
     led["c"].hook("post-run", "follower", 3, "a")
+    assert led["a"].ask("WAIT", 2, 100) == 1
+
+
+def test_what_it_was_told_in_an_earlier_life_does_not_hinder_a_start(
+    led: dict[str, Member],
+) -> None:
+    for name in NAMES:
+        led[name].becomes("none", 4)
+    led["b"].becomes("leader", 4, "b")
+    led["c"].becomes("follower", 4, "b")
+    led["a"].kill()  # its last word is `none` in the very term in which it starts as follower
+    led["a"].start("follower", 4, "b")
+    write(led["b"], "one", 2)
+    led["c"].kill()
+    led["c"].start("follower", 4, "b")
+    write(led["b"], "two", 2)
+
+
+def test_a_health_check_mends_a_follower_that_was_interrupted_and_no_overtaken_one(
+    led: dict[str, Member],
+) -> None:
+    led["c"].ask("REPLICAOF", "127.0.0.1", 1)
+    assert led["c"].health("follower", 3, "a") == 1
+    eventually("it is mended", lambda: led["c"].health("follower", 3, "a") == 0, 20)
+    led["c"].becomes("none", 4)
+    assert led["c"].health("follower", 3, "a") == 1
     assert led["a"].ask("WAIT", 2, 100) == 1
 
 

@@ -10,7 +10,7 @@
 #   After a full resynchronisation a file has no mark: its member asks the leader for another one,
 #   and until then cannot say where it stands;
 # - a member follows only who has the term that it was told: an old leader has an old one.
-# Roles change under a lock; what begins later finds `role` written and gives way.
+# Roles change under a lock, and are written down first; who comes with an older one gives way.
 
 data={{pkg.svc_data_path}}
 aof=$data/appendonly.aof
@@ -54,6 +54,26 @@ said() {
     *OK*) ;;
     *) echo "redis says: $1" >&2 && return 1 ;;
   esac
+}
+
+# Which life of Redis this is; empty while it does not answer.
+life() {
+  ask info server | tr -d '\r' | sed -n 's/^run_id://p'
+}
+
+# ROLE TERM: what it is told to be from now on.
+write_down() {
+  echo "$1 $2 $(life)" >"$data/role"
+}
+
+# Whether the role in the environment is not overtaken: by a later term, or by another role of the
+# same term in the same life.
+is_current() {
+  [ -e "$data/role" ] || return 0
+  read -r role term born <"$data/role"
+  [ "$term" -ge "$HAB_LEADER_TERM" ] || return 0
+  [ "$term" = "$HAB_LEADER_TERM" ] || return 1
+  [ "$role" = "$HAB_ROLE" ] || [ "$born" != "$(life)" ]
 }
 
 detach() {
