@@ -23,10 +23,12 @@ MANAGER: Final = "MR"
 TRACED: Final = "MessageHandled"  # asked for by `hab actor trace`, and read with `hab events`
 PASSING: Final = frozenset({"initializing", "starting"})  # a start that goes well is said as `up`
 # Event → Habitat's key for what speaks: MR manager, SR service, HK hook, SD spec directory,
-# CE census, AG control gateway.
+# CE census, CF configuration, AG control gateway.
 KEYS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("ServiceStageChanged", "HealthChanged", "ProcessAdopted"), "SR"),
     "HookFailed": "HK",
+    **dict.fromkeys(("RenderingFailed", "ServiceFilesChanged", "TemplateSaid", "SealedKept"), "CF"),
+    **dict.fromkeys(("ConfigApplied", "FileUploaded"), "CF"),
     **dict.fromkeys(("ServiceLoaded", "ServiceUnloaded", "SpecUpdated", "SpecRefused"), "SD"),
     **dict.fromkeys(("MemberHealthChanged", "RingJoined", "RingIdChosen", "OtherRingMet"), "CE"),
     **dict.fromkeys(("SeedUnreachable", "IdentityConflict", "FrameRefused", "ClaimRefused"), "CE"),
