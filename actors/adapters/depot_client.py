@@ -213,5 +213,5 @@ class FolderClient:
     def search(self, term: str, limit: int) -> tuple[list[PackageIdent], int]:
         """At most `limit` packages that a term finds, and how many it finds."""
         there = {d.artifact.ident for d in self._depot.all()}
-        found = sorted(search(term, there), key=str, reverse=True)
+        found = sorted(search(term, there), key=str)
         return found[:limit], len(found)

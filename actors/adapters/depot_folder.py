@@ -30,7 +30,7 @@ from actors.adapters.depot_archive import describe_archive
 from actors.adapters.trees import make_directories, sync_directory
 from actors.depot.artifact import Description, check_upload
 from actors.depot.builder_order import newest_in_builder
-from actors.depot.channels import Artifact, ChannelTable, check_name, decode_table, encode_table
+from actors.depot.channels import Artifact, ChannelTable, check_origin, decode_table, encode_table
 from actors.depot.hart import parse_public_key
 from actors.depot.ident import PackageIdent
 from actors.depot.patience import KEY_LIMIT
@@ -143,11 +143,17 @@ class FolderDepot:
         checksum: str,
         *,
         forced: bool = False,
+        any_target: bool = False,
     ) -> Description:
-        """Take a file that `incoming_file` made, if it is what it should be. Raises HabError."""
+        """Take a file that `incoming_file` made, if it is what it should be. Raises HabError.
+
+        `any_target`: whatever target it is for, since none was named.
+        """
         try:
-            check_name("origin", wanted.ident.origin)
+            check_origin(wanted.ident.origin)
             found = self._describe_upload(incoming)
+            if any_target:
+                wanted = Artifact(wanted.ident, found.target)
             _sync(incoming)
             with self._locked():
                 check_upload(wanted, checksum, found, self._holder(wanted), forced=forced)
@@ -171,15 +177,22 @@ class FolderDepot:
             path.unlink(missing_ok=True)
 
     def delete(self, artifact: Artifact) -> None:
-        """Remove a package that is not in stable. Raises Refused."""
+        """Remove a package that is not in stable, and that none depends on. Raises Refused."""
         with self._locked():
             table = self.table()
             self._require(artifact)
             if table.holds(artifact.ident.origin, "stable", artifact):
                 raise Refused(f"{artifact.ident} is in stable: demote it first", "unprocessable")
+            if needing := self._needing(artifact):
+                raise Refused(f"{needing} depends on {artifact.ident}", "unprocessable")
             self._save(table.forget(artifact))
             (self.harts / artifact.file_name).unlink(missing_ok=True)
             sync_directory(self.harts)
+
+    def _needing(self, artifact: Artifact) -> str:
+        """A package here that depends on `artifact`."""
+        ident, target = str(artifact.ident), artifact.target
+        return next((d.ident for d in self.all() if d.target == target and ident in d.tdeps), "")
 
     def promote(self, artifact: Artifact, channel: str) -> None:
         """Put a package into a channel that exists. Raises Refused."""
@@ -225,7 +238,7 @@ class FolderDepot:
 
     def add_key(self, origin: str, revision: str, data: bytes) -> None:
         """Keep a public key. Raises Refused, CryptoError where it is none or another's."""
-        check_name("origin", origin)
+        check_origin(origin)
         name, _ = parse_public_key(data[:KEY_LIMIT])
         if name != f"{origin}-{revision}":
             raise Refused(f"the key is {name}, not {origin}-{revision}", "unprocessable")

@@ -24,8 +24,8 @@ from starlette.routing import Route
 from actors.adapters.depot_folder import FolderDepot
 from actors.depot.artifact import Description, search
 from actors.depot.builder import ident_json, number, package_json, page, parse_range
-from actors.depot.builder_order import newest_in_builder
-from actors.depot.channels import Artifact, check_name
+from actors.depot.builder_order import builder_key, newest_in_builder
+from actors.depot.channels import Artifact, check_origin
 from actors.depot.ident import TARGETS, PackageIdent, parse_ident
 from actors.depot.patience import JSON_LIMIT, KEY_LIMIT, SIZE_LIMIT, Pace, Patience
 from actors.depot.tokens import Tokens
@@ -133,7 +133,7 @@ class _Routes:
     def create_channel(self, request: Request) -> Response:
         """Make a channel."""
         origin, channel = request.path_params["origin"], request.path_params["channel"]
-        self._writer(request, origin)
+        self._maintainer(request, origin)
         self._depot.create_channel(origin, channel)
         now = self._depot.now()
         made = {"id": number(f"{origin} {channel}"), "owner_id": "0", "name": channel}
@@ -143,7 +143,7 @@ class _Routes:
     def remove_channel(self, request: Request) -> Response:
         """Remove a channel; its packages stay."""
         origin, channel = request.path_params["origin"], request.path_params["channel"]
-        self._writer(request, origin)
+        self._maintainer(request, origin)
         self._depot.remove_channel(origin, channel)
         return Response()
 
@@ -178,14 +178,14 @@ class _Routes:
     def promote(self, request: Request) -> Response:
         """Put a package into a channel."""
         artifact = _artifact(request)
-        self._writer(request, artifact.ident.origin)
+        self._maintainer(request, artifact.ident.origin)
         self._depot.promote(artifact, request.path_params["channel"])
         return Response()
 
     def demote(self, request: Request) -> Response:
         """Take a package out of a channel."""
         artifact = _artifact(request)
-        self._writer(request, artifact.ident.origin)
+        self._maintainer(request, artifact.ident.origin)
         self._depot.demote(artifact, request.path_params["channel"])
         return Response()
 
@@ -216,7 +216,7 @@ class _Routes:
         """A page of what begins with each word of a term."""
         everything = self._depot.all()
         found = set(search(request.path_params["term"][:1000], [_of(d) for d in everything]))
-        return self._page(request, [d for d in everything if _of(d) in found])
+        return self._page(request, [d for d in everything if _of(d) in found], ascending=True)
 
     def versions(self, request: Request) -> Response:
         """The versions of a package, newest first."""
@@ -235,7 +235,7 @@ class _Routes:
                 "platforms": sorted({d.target for d in group}),
                 "visibility": "public",
             }
-            for version, group in sorted(by_version.items(), reverse=True)
+            for version, group in sorted(by_version.items(), key=_newest, reverse=True)
         ]
         if not shown:
             raise _missing("/".join(wanted), None)
@@ -290,7 +290,12 @@ class _Routes:
                 with incoming.open("wb") as out:
                     await self._receive(request, out.write, SIZE_LIMIT)
                 await run_in_threadpool(
-                    self._depot.upload, incoming, artifact, checksum, forced=forced
+                    self._depot.upload,
+                    incoming,
+                    artifact,
+                    checksum,
+                    forced=forced,
+                    any_target="target" not in request.query_params,
                 )
         finally:
             self._uploads -= 1
@@ -310,7 +315,7 @@ class _Routes:
         name = given.get("name")
         if not isinstance(name, str):
             raise Refused("name the origin", "bad-request")
-        check_name("origin", name)
+        check_origin(name)
         await run_in_threadpool(self._writer, request, name)
         await run_in_threadpool(self._depot.found_origin, name)
         return JSONResponse(_origin(name), 201)
@@ -345,7 +350,7 @@ class _Routes:
         if text is None:
             raise _missing(f"key {origin[:100]}-{revision[:100]}", None)
         headers = {"x-filename": f"{origin}-{revision}.pub"}
-        return Response(text, media_type="application/octet-stream", headers=headers)
+        return PlainTextResponse(text, headers=headers)
 
     async def upload_key(self, request: Request) -> Response:
         """Take a public key."""
@@ -354,12 +359,17 @@ class _Routes:
         body = bytearray()
         await self._receive(request, body.extend, KEY_LIMIT)
         await run_in_threadpool(self._depot.add_key, origin, revision, bytes(body))
-        return PlainTextResponse(f"/origins/{origin}/keys/{revision}", 201)
+        place = f"/origins/{origin}/keys/{revision}"
+        return PlainTextResponse(place, 201, headers={"location": f"/v1/depot{place}"})
 
     # ── parts ──
 
     def _writer(self, request: Request, origin: str) -> None:
         self._tokens().require(request.headers.get("authorization"), origin)
+
+    def _maintainer(self, request: Request, origin: str) -> None:
+        """Who may not change channels gets a 401 of Builder, also if his token is known."""
+        self._tokens().require(request.headers.get("authorization"), origin, "unauthorized")
 
     def _in_thread(self, handler: Handler) -> AsyncHandler:
         async def run(request: Request) -> Response:
@@ -381,7 +391,9 @@ class _Routes:
 
         return run
 
-    def _page(self, request: Request, there: list[Description]) -> Response:
+    def _page(
+        self, request: Request, there: list[Description], *, ascending: bool = False
+    ) -> Response:
         by_ident: dict[PackageIdent, list[Description]] = {}
         distinct = request.query_params.get("distinct", "false").lower() == "true"
         for d in there:
@@ -395,7 +407,8 @@ class _Routes:
             more = {"channels": sorted(channels), "platforms": sorted({d.target for d in group})}
             return {**ident_json(ident), **more}
 
-        found = page(_sorted(by_ident), _offset(request))
+        idents = _sorted(by_ident)
+        found = page(idents[::-1] if ascending or distinct else idents, _offset(request))
         return JSONResponse(found.json(write), found.status)
 
     async def _receive(self, request: Request, take: Callable[[bytes], object], limit: int) -> None:
@@ -473,6 +486,12 @@ def _sorted(
     idents: dict[PackageIdent, list[Description]] | list[PackageIdent],
 ) -> list[PackageIdent]:
     return sorted(set(idents), key=str, reverse=True)
+
+
+def _newest(version: tuple[str, list[Description]]) -> tuple[bool, object, str]:
+    """Sorting key of a version's group: Builder's order, above those it has no place for."""
+    key = builder_key(PackageIdent("", "", version[0], ""))
+    return key is not None, key or (), version[0]
 
 
 def _offset(request: Request) -> int:

@@ -49,7 +49,8 @@ a depot should be seen by `ls` and moved by `cp`.
 2026-11-25: Of Builder's API a depot serves what supervisors and `hab pkg` ask for, and no more: it
 moves no whole channel at once, knows no private package, and answers nothing about who depends on
 whom. Rejected: keeping and making secret keys, as Builder does. A folder that everybody may read is
-no place for them, and `hab pkg build` signs where the key is.
+no place for them, and `hab pkg build` signs where the key is. Refusals have a text, where Builder's
+are mostly empty: Habitat's client shows it.
 
 2026-11-24: The depot meant, when none is named, is the folder `depot` below the root. Rejected:
 Habitat's public Builder. Nobody's machine should fetch from a stranger without being told to, and

@@ -6,6 +6,7 @@ does, so that a depot takes nothing that no machine could install.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 
 import msgspec
@@ -115,14 +116,21 @@ def check_upload(
 
 
 def search(term: str, there: Collection[PackageIdent]) -> list[PackageIdent]:
-    """Those of which some part begins with each word of `term`; `/` and spaces separate words."""
+    """Those of which some part begins with each word of `term`; `/` and spaces separate words.
+
+    A part is origin, name, version or release, and what stands behind a dash in one of them.
+    """
     words = [word.lower() for word in term.replace("/", " ").split()]
     return [
         ident
         for ident in there
-        if words
-        and all(any(p.startswith(word) for p in str(ident).lower().split("/")) for word in words)
+        if words and all(any(part.startswith(w) for part in _parts(ident)) for w in words)
     ]
+
+
+def _parts(ident: PackageIdent) -> list[str]:
+    parts = str(ident).lower().split("/")
+    return [*parts, *(piece for part in parts for piece in re.split("[-_]", part)[1:])]
 
 
 def _lines(files: Mapping[str, bytes], name: str) -> tuple[str, ...]:

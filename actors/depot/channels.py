@@ -21,7 +21,8 @@ from actors.errors import Refused
 STABLE: Final = "stable"
 UNSTABLE: Final = "unstable"
 FIRST_LINE: Final = b"HABRING-CHANNELS-1 "
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,254}", re.ASCII)  # as Habitat's origins and channels
+_ORIGIN = re.compile(r"[a-z0-9][a-z0-9_-]{0,254}", re.ASCII)  # as Habitat's
+_CHANNEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,254}", re.ASCII)  # of Habitat's one is LTS-2024
 
 Times: TypeAlias = Mapping[str, str]  # artifact → promoted at (ISO 8601)
 
@@ -74,12 +75,12 @@ class ChannelTable:
 
     def found(self, origin: str) -> ChannelTable:
         """The origin exists from now on. Raises Refused for a bad name."""
-        check_name("origin", origin)
+        check_origin(origin)
         return replace(self, origins={origin: {}, **self.origins})
 
     def create(self, origin: str, channel: str) -> ChannelTable:
         """A further, empty channel. Raises Refused (`conflict` where there is one already)."""
-        check_name("channel", channel)
+        _check_channel(channel)
         if self.exists(origin, channel):
             raise Refused(f"Channel {channel} of origin {origin} already exists", "conflict")
         return self._with(origin, channel, {})
@@ -134,12 +135,21 @@ class ChannelTable:
         return replace(self, origins={**self.origins, origin: channels})
 
 
-def check_name(what: str, name: str) -> None:
-    """Refuse a name that is none of an origin or channel (it becomes part of paths)."""
-    if not _NAME.fullmatch(name):
+def check_origin(name: str) -> None:
+    """Refuse a name that is none of an origin (it becomes part of paths)."""
+    if not _ORIGIN.fullmatch(name):
         raise Refused(
-            f"{name[:100]!r} is no name for a {what}: lower case letters, digits, _ and - are, "
+            f"{name[:100]!r} is no name for an origin: lower case letters, digits, _ and - are, "
             "and it begins with a letter or digit",
+            "bad-name",
+        )
+
+
+def _check_channel(name: str) -> None:
+    if not _CHANNEL.fullmatch(name):
+        raise Refused(
+            f"{name[:100]!r} is no name for a channel: letters, digits, _ and - are, and it "
+            "begins with a letter or digit",
             "bad-name",
         )
 

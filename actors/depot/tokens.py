@@ -43,15 +43,15 @@ class Tokens:
                 return origins
         raise Refused("this token is not known here", "unauthorized")
 
-    def require(self, authorization: str | None, origin: str) -> None:
-        """Refuse who may not write to `origin`: 401 without a token, 403 with another's."""
+    def require(self, authorization: str | None, origin: str, another: str = "forbidden") -> None:
+        """Refuse who may not write to `origin`: 401 without a token, `another` with another's."""
         if self.none:
             raise Refused("this depot was started without --tokens: it takes nothing", "forbidden")
         origins = self.check(authorization)
         if origins is None:
             raise Refused("a token is needed to write: set HAB_AUTH_TOKEN", "unauthorized")
         if origins and origin not in origins:
-            raise Refused(f"this token may not write to origin {origin[:100]}", "forbidden")
+            raise Refused(f"this token may not write to origin {origin[:100]}", another)
 
 
 def parse_tokens(text: str) -> Tokens:

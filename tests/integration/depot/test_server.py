@@ -99,15 +99,16 @@ def test_only_a_token_for_the_origin_writes(
 ) -> None:
     other = Package(f"other/web/1.0/{REVISION}")
     assert upload(client, other, headers=headers).status_code == status
-    for method, path in (
-        ("POST", "/depot/channels/other/lab"),
-        ("DELETE", "/depot/channels/other/lab"),
-        ("POST", f"/depot/origins/other/keys/{REVISION}"),
-        ("PUT", f"/depot/channels/other/stable/pkgs/web/1.0/{REVISION}/promote"),
-        ("PUT", f"/depot/channels/other/stable/pkgs/web/1.0/{REVISION}/demote"),
-        ("DELETE", f"/depot/pkgs/{other.ident}"),
+    channel = "/depot/channels/other/stable/pkgs/web/1.0"
+    for method, path, expected in (
+        ("POST", "/depot/channels/other/lab", 401),  # Builder's answer to whoever may not
+        ("DELETE", "/depot/channels/other/lab", 401),
+        ("POST", f"/depot/origins/other/keys/{REVISION}", status),
+        ("PUT", f"{channel}/{REVISION}/promote", 401),
+        ("PUT", f"{channel}/{REVISION}/demote", 401),
+        ("DELETE", f"/depot/pkgs/{other.ident}", status),
     ):
-        assert client.request(method, path, headers=headers).status_code == status, path
+        assert client.request(method, path, headers=headers).status_code == expected, path
     assert depot.all() == []
     assert upload(client, other, headers=ALL).status_code == 201
 
@@ -155,6 +156,35 @@ def test_an_upload_is_what_it_says_or_is_refused(client: httpx.Client, depot: Fo
     assert list((depot.folder / "incoming").iterdir()) == []
 
 
+def test_an_upload_that_names_no_target_is_for_the_archive_s(
+    client: httpx.Client, depot: FolderDepot
+) -> None:
+    package = Package(target="x86_64-windows")
+    data = package.hart()
+    path = f"/depot/pkgs/{package.ident}"
+    sent = client.post(path, params={"checksum": checksum(data)}, content=data, headers=ACME)
+    assert sent.status_code == 201
+    assert [d.artifact for d in depot.all()] == [package.artifact]
+
+
+def test_versions_come_in_builder_s_order(client: httpx.Client, depot: FolderDepot) -> None:
+    for version in ("1.9", "1.10", "1.10-beta", "none", "0.5"):
+        Package(f"acme/web/{version}/{REVISION}").write(depot.harts)
+    found = client.get("/depot/pkgs/acme/web/versions").json()
+    assert [item["version"] for item in found] == ["1.10", "1.10-beta", "1.9", "0.5", "none"]
+
+
+def test_what_another_package_depends_on_is_not_deleted(
+    client: httpx.Client, depot: FolderDepot
+) -> None:
+    for package in (Package(LIB), Package(tdeps=(LIB,))):
+        package.write(depot.harts)
+    kept = client.delete(f"/depot/pkgs/{LIB}", headers=ACME)
+    assert (kept.status_code, kept.text) == (422, f"{WEB} depends on {LIB}")
+    for ident in (WEB, LIB):
+        assert client.delete(f"/depot/pkgs/{ident}", headers=ACME).status_code == 204
+
+
 def test_lists_come_in_pages_of_fifty(client: httpx.Client, depot: FolderDepot) -> None:
     for number in range(60):
         Package(f"acme/web/1.{number}/{REVISION}").write(depot.harts)
@@ -173,7 +203,7 @@ def test_lists_come_in_pages_of_fifty(client: httpx.Client, depot: FolderDepot) 
         assert rest.status_code == 200
         versions = [item["version"] for item in page["data"] + rest.json()["data"]]
         assert len(set(versions)) == 60
-        assert versions == sorted(versions, reverse=True)
+        assert versions == sorted(versions, reverse="search" not in path)
     assert page["data"][0]["platforms"] == [TARGET]
     assert client.get("/depot/pkgs/acme", params={"range": -1}).status_code == 200
     assert client.get("/depot/pkgs/acme", params={"range": "x"}).status_code == 400
@@ -225,7 +255,8 @@ def test_a_key_is_taken_under_its_own_name_only(client: httpx.Client) -> None:
     assert client.post(path, content=b"nonsense", headers=ACME).status_code == 422
     wrong = public_key(signer=f"core-{REVISION}")
     assert client.post(path, content=wrong, headers=ACME).status_code == 422
-    assert client.post(path, content=public_key(), headers=ACME).status_code == 201
+    taken = client.post(path, content=public_key(), headers=ACME)
+    assert (taken.status_code, taken.headers["location"]) == (201, f"/v1{path}")
     assert client.post(path, content=public_key(), headers=ACME).status_code == 409
     assert client.get("/depot/origins/acme/keys").json() == [
         {"origin": "acme", "revision": REVISION, "location": f"/origins/acme/keys/{REVISION}"}

@@ -100,3 +100,5 @@ def test_a_search_finds_what_begins_with_every_word() -> None:
     assert search("", there) == []
     assert search("edis", there) == []
     assert search("redis 7", [*there, PackageIdent("x", "y")]) == [there[0]]
+    dashed = parse_ident("core/native-test_app/1.0/1")
+    assert [search(word, [dashed]) for word in ("test", "app", "ative")] == [[dashed]] * 2 + [[]]

@@ -70,7 +70,13 @@ def test_a_deleted_package_is_in_no_channel_any_more() -> None:
     assert ChannelTable().forget(WEB) == ChannelTable()
 
 
-@pytest.mark.parametrize("name", ["", "A", "..", "a/b", "-a", "a b", "x" * 256, "a\n"])
+def test_a_channel_s_name_may_have_capitals_and_an_origin_s_may_not() -> None:
+    assert "LTS-2024" in ChannelTable().found("acme").create("acme", "LTS-2024").names("acme")
+    with pytest.raises(Refused, match="lower case"):
+        ChannelTable().found("Acme")
+
+
+@pytest.mark.parametrize("name", ["", "A.", "..", "a/b", "-a", "a b", "x" * 256, "a\n"])
 def test_names_that_would_be_paths_are_refused(name: str) -> None:
     with pytest.raises(Refused):
         ChannelTable().create("acme", name)
