@@ -35,10 +35,20 @@ PATHS = ["node", "gossip", "gossip/snapshot", "census", "events", "depot", "serv
 PATHS += ["host", "control", "host/x", "service/redis", "call/1", "call/2", "election/x", "nobody"]
 PATHS += ["port/net", "port/launcher", "port/process", "port/files", "port/packages"]
 PATHS += ["port/eventlog", "port/control", "", "*", "port/nothing"]
+ELECTION = "election/redis.default/topology"
 WORDS = ["", "x", "*", "[", "[z-a]", "?" * 40, "*a" * 20, "\x00", "\x1b[2J", "é\u202e" * 20]
 WORDS += ["A" * 64, "B" * 256, "C" * 300, "../../etc/passwd", "{0.__class__}", "%s%n", "1.1.0."]
 WORDS += ["10.0.0.9:9638", "nowhere:1", "[::1]:9638", ":", "a:b:c", "tcp://*:1", "host:99999"]
-WORDS += ["service", "electorate", "config", "redis.default", "core/redis", "module:Class"]
+WORDS += [
+    "service",
+    "electorate",
+    "leader",
+    "config",
+    "redis.default",
+    "redis.default/e1",
+    "core/redis",
+    "module:Class",
+]
 WORDS += ["0" * 16, "f" * 16, "1:1", "sessions", "ending:services", "ring", "departed"]
 
 
@@ -102,10 +112,14 @@ class Stranger:
         path = chance.choice(rule.to or PATHS).replace("*", "redis")
         if chance.random() < 0.1 or rule.answer:
             path = chance.choice(PATHS)
+        speaker = chance.choice(["gossip", "node", "events", "control", "port/control", "x" * 40])
+        if path.startswith("election/") and chance.random() < 0.7:
+            # An election hears nobody but its peers of the same name.
+            speaker = path = "election/rounds" if path == "election/rounds" else ELECTION
         to = f"/{path}" if rule.joins else f"{self.me}/{path}"
         return Envelope(
             to,
-            chance.choice(["gossip", "node", "events", "control", "port/control", "x" * 40]),
+            speaker,
             message,
             id=self.word(0.05),
             cause=self.word(0.2),

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from hostile_frames import Stranger
+from hostile_frames import ELECTION, Stranger
 
+from actors.messages.election import LeaderElected
 from actors.messages.envelope import Envelope
 from actors.messages.gossip import Ack, Ping
 from actors.messages.ring import FrameRefused, Members, QueryMembers
@@ -68,9 +69,13 @@ def test_no_frame_of_a_stranger_kills_an_actor(door: Door) -> None:
     members = {machine.member: machine.address for machine in ring.machines}
     stranger = Stranger(SEED + door, victim.member, members, world.ring_id)
     assert alive(ring, victim) == set(members)
-    loaded = ring.ask(victim, "specs", LoadService(ServiceSpec("core/redis"), wait=False))
-    assert isinstance(loaded, Accepted), loaded
-    ring.run_for(5.0)
+    spec = ServiceSpec("core/redis", topology="leader")
+    for machine in ring.machines:  # so that there is an electorate, and somebody leads
+        loaded = ring.ask(machine, "specs", LoadService(spec, wait=False))
+        assert isinstance(loaded, Accepted), loaded
+    ring.run_for(15.0)
+    assert ELECTION in world.cells
+    assert any(isinstance(logged.event, LeaderElected) for logged in ring.log.events)
     began = len(ring.log.events)
     memory: list[float] = []
     seen: Counter[str] = Counter()
