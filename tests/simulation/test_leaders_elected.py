@@ -8,6 +8,7 @@ import pytest
 from election_rig import GROUP, KIND, Elected
 
 from actors.messages.election import (
+    BootstrapElectorate,
     Elections,
     ElectorateChanged,
     ElectorateFounded,
@@ -225,6 +226,32 @@ def test_two_oaths_are_the_way_out_of_a_dead_majority() -> None:
         answer = elected.ring.ask(elected.ring.machines[survivor], "gossip", order)
         assert isinstance(answer, Ok), answer
     assert elected.wait_for_leader(15.0) == survivor
+
+
+def test_once_all_voters_have_departed_others_found_anew() -> None:
+    elected, _ = whole("wiped", 4)
+    ring = elected.ring
+    old = [machine.member for machine in ring.machines]
+    for machine in ring.machines[1:]:
+        machine.power_off()
+        machine.wipe()
+        machine.start()
+    ring.run_for(30.0)
+    assert elected.leaders() == []  # three of four voters are dead, and newcomers found no second
+    assert len(elected.events(ElectorateFounded)) == 4
+    asked = ring.ask(ring.machines[1], "election", BootstrapElectorate(GROUP))
+    assert isinstance(asked, CallFailed)
+    assert "is there already" in asked.text
+    ring.machines[0].power_off()
+    ring.machines[0].wipe()
+    ring.machines[0].start()
+    ring.run_for(20.0)
+    for member in old:
+        assert isinstance(ring.ask(ring.machines[1], "gossip", DepartMember(member)), Ok)
+    elected.wait_for_leader(30.0)
+    ring.run_for(10.0)
+    assert len(elected.leaders()) == 1
+    assert {elected.view(machine).electorate for machine in range(4)} != {""}
 
 
 def test_a_group_of_nine_has_seven_voters_and_all_follow() -> None:
