@@ -26,6 +26,7 @@ PASSING: Final = frozenset({"initializing", "starting"})  # a start that goes we
 # CE census, CF configuration, AG control gateway.
 KEYS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("ServiceStageChanged", "HealthChanged", "ProcessAdopted"), "SR"),
+    "AccountMissing": "SR",
     "HookFailed": "HK",
     **dict.fromkeys(("RenderingFailed", "ServiceFilesChanged", "TemplateSaid", "SealedKept"), "CF"),
     **dict.fromkeys(("ConfigApplied", "FileUploaded"), "CF"),

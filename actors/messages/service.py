@@ -366,6 +366,15 @@ class ServiceStageChanged(Event, frozen=True):
     sentence: ClassVar[str] = "{service} is {stage}: {reason}"
 
 
+class AccountMissing(Event, frozen=True):
+    """A service runs as the supervisor's own user, since the account of its package is not here."""
+
+    service: str
+    reason: str
+    service_group: str = ""
+    sentence: ClassVar[str] = "{service}: {reason}"
+
+
 class HealthChanged(Event, frozen=True):
     """A health check's verdict differs from the one before."""
 

@@ -19,6 +19,7 @@ from actors.messages.process import OwnProcess, ProcessBegan, ProcessStarted
 from actors.messages.ring import Subscribe
 from actors.messages.runtime import CallFailed
 from actors.messages.service import (
+    AccountMissing,
     AnswerOverdue,
     GatesDue,
     HookDue,
@@ -172,7 +173,10 @@ def resolved(life: Life, answer: PackageResolved, at: Moment) -> Decision:
     life = replace(life, user=chosen.user, group=chosen.group, reason=chosen.notice)
     question = read_templates(life, answer.package)
     life, effects = ask(life, PACKAGES, question, "templates", at)
-    return life, [*subscribe(), watch_user(life, at), *effects]
+    said: list[Effect] = []
+    if chosen.notice and switch:  # who cannot switch runs nothing as anybody else, and knows it
+        said = [Emit(AccountMissing(life.name, chosen.notice, spec_of(life).service_group))]
+    return life, [*said, *subscribe(), watch_user(life, at), *effects]
 
 
 def read(life: Life, answer: TemplatesRead, at: Moment) -> Decision:

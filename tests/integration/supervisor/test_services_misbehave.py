@@ -97,6 +97,14 @@ def test_a_service_and_its_hooks_run_as_whom_the_package_names_if_anybody_can(
     else:
         assert (lost.code, machine.stage("lost")) == (0, "up")
 
+    machine.package("acme/plain", run="id -un; exec sleep 1000", SVC_USER="hab", SVC_GROUP="hab")
+    machine.hab("svc", "load", "acme/plain")  # nobody chose that account
+    there = any(each.pw_name == "hab" for each in pwd.getpwall())
+    runs_as = "hab" if ROOT and there else me
+    assert machine.hab("svc", "logs", "plain").out.split() == [runs_as]
+    if ROOT and not there:
+        eventually("it was said", lambda: "plain: there is no account hab here" in machine.said())
+
 
 def _checked(machine: Machine) -> str:
     health = machine.services()["web"].health
