@@ -25,6 +25,7 @@ from actors.election.state import (
     Preparing,
     Reading,
     Standing,
+    Waiting,
     keep,
     learn,
     others,
@@ -66,6 +67,9 @@ def ask(
         return rest_a_while(state, now, random), []
     if hinders(state):
         return rest_a_while(replace(state, hindered=True), now, random), []
+    if state.reading is not None and state.reading.asked and not released:
+        # It is about to vote for somebody, or to say why not: that answer is waited for.
+        return replace(state, phase=Waiting(state.reading.until_s + timing.retry_s(random))), []
     count = state.count + 1
     asking = Asking(
         term=max(state.ballot.term, released) + 1,

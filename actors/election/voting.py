@@ -208,6 +208,8 @@ def _is_fitter(state: Election, asker: MemberId, ask: RequestVote) -> bool:
     mine = state.suitability[1]
     if mine != ask.suitability:
         return mine < 0 or mine > ask.suitability
+    if ask.released:  # it was handed the term by who led: its id need not be the greatest
+        return False
     return may_lead(state) and state.is_voter and state.place.me > asker
 
 

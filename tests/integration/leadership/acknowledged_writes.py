@@ -9,6 +9,7 @@ import contextlib
 import threading
 import time
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from redis_client import Redis, RedisSaysError
 
@@ -53,14 +54,14 @@ class Writer:
         self._ended.set()
         self._thread.join()
 
-    def acknowledged_after(self, since: float, ports: list[int]) -> tuple[float, int] | None:
-        """The first write to one of `ports` begun behind an instant: when, and to which port."""
-        written = self.written.acknowledged
-        first = len(written)
-        while first and written[first - 1][0] > since:
-            first -= 1
-        later = ((when, port) for when, _, port in written[first:] if port in ports)
-        return next(later, None)
+    def has_acknowledged(self, since: float, ports: list[int]) -> bool:
+        """Whether a write to one of `ports`, begun behind an instant, was acknowledged."""
+        return any(when > since and port in ports for when, _, port in self.written.acknowledged)
+
+    def longest_gap_s(self, since: float) -> float:
+        """The longest time between two acknowledged writes, from an instant to now."""
+        instants = [when for when, _, _ in self.written.acknowledged if when > since]
+        return max(b - a for a, b in pairwise([since, *instants, time.monotonic()]))
 
     def _run(self) -> None:
         number, at = 0, 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from random import Random
 
+import msgspec
 import pytest
 
 from actors.effects import Effect, Emit, Persist, Send
@@ -334,6 +335,32 @@ def test_who_cannot_say_how_suitable_it_is_votes_for_nobody_else_and_does_not_st
     candidate, effects = step(candidate, "", unsure, now + 0.2)
     assert not said(effects, RequestVote)
     assert isinstance(candidate.phase, Waiting)
+
+
+def test_who_was_handed_a_term_needs_no_greater_id_among_the_equally_suitable() -> None:
+    hooked = StandForElection("redis", GROUP, "topology", suitability_hook=True)
+    for value, granted in ((7, True), (8, False)):
+        state, _ = step(member(C), "", hooked)
+        state, _ = step(state, A, RenewalHeard(A, renewal()))
+        handed = msgspec.structs.replace(vote(B, suitability=7), term=2, released=1)
+        state, _ = step(state, B, handed, READY_S + 0.1)
+        _, effects = step(state, "", SuitabilityRead(GROUP, "topology", 2, value), READY_S + 0.2)
+        (answer,) = said(effects, VoteAnswer)
+        assert isinstance(answer, VoteAnswer)
+        assert answer.granted is granted, answer
+
+
+def test_who_reads_its_suitability_for_another_answers_before_it_asks_for_itself() -> None:
+    hooked = StandForElection("redis", GROUP, "topology", suitability_hook=True)
+    state, _ = step(member(), "", hooked)
+    state, effects = step(state, B, vote(suitability=9), READY_S + 0.5)
+    assert said(effects, ReadSuitability)
+    state, effects = step(state, "", ElectionDue(), READY_S + 1.0)
+    assert not said(effects, PreVote)
+    _, effects = step(state, "", SuitabilityRead(GROUP, "topology", 1, 7), READY_S + 1.2)
+    (answer,) = said(effects, VoteAnswer)
+    assert isinstance(answer, VoteAnswer)
+    assert answer.granted
 
 
 def test_equal_suitability_goes_to_the_greater_member_id() -> None:
