@@ -24,6 +24,9 @@ FIELDS: Mapping[str, str] = {
     "topology": "topology",
     "strategy": "update_strategy",
     "update_condition": "update_condition",
+    "drain": "drain",
+    "health_grace": "health_grace",
+    "on_failure": "on_failure",
     "bind": "binds",
     "binding_mode": "binding_mode",
     "config_from": "config_from",
@@ -62,14 +65,34 @@ def _options(command: Callable[..., Any], *, updating: bool) -> Callable[..., An
             "--strategy",
             type=click.Choice(["none", "at-once", "rolling"]),
             help=f"How newer packages are taken up.{shown('none')} at-once: this member goes to "
-            "what the channel offers by itself, once it is installed. rolling is kept and shown; "
-            "this release does not carry it out.",
+            "what the channel offers by itself, once it is installed. rolling: the members of the "
+            "group go one after the other, each only while all others are up and healthy.",
         ),
         click.option(
             "--update-condition",
             type=click.Choice(["latest", "track-channel"]),
             help=f"Which release a strategy goes to.{shown('latest')} latest: the newest of the "
             "channel and of what is installed. track-channel: the newest of the channel, back too.",
+        ),
+        click.option(
+            "--drain",
+            type=WholeSeconds(),
+            metavar="TIME",
+            help="rolling: time between leaving the census and the stop, for those that are bound "
+            f"to turn away.{shown('2s')}",
+        ),
+        click.option(
+            "--health-grace",
+            type=WholeSeconds(),
+            metavar="TIME",
+            help="rolling: time for which a member has to be healthy before the next one goes; "
+            f"within three times that it has failed.{shown('10s')}",
+        ),
+        click.option(
+            "--on-failure",
+            type=click.Choice(["halt", "rollback"]),
+            help="rolling: what a release leads to that fails twice on a member: stay as it is, or "
+            f"take all members back that have gone.{shown('halt')}",
         ),
         click.option(
             "--bind", multiple=True, type=Bind(), metavar="NAME:GROUP", help=bind_help, **bind

@@ -14,6 +14,7 @@ VERBS = {
     "restart": ("cli.svcverbs:restart", "Stop a service and start it once more."),
     "update": ("cli.svcverbs:update", "Change options of a loaded service."),
     "step-down": ("cli.stepdown:step_down", "Let another member lead a service group."),
+    "rollout": ("cli.rollout:rollout", "Watch and steer rolling updates."),
     "status": ("cli.svcstatus:status", "Show desired and actual state."),
     "logs": ("cli.svclogs:logs", "Show what a service wrote."),
     "plan": ("cli.svcplan:plan", "Show what a configuration would change, and restart."),

@@ -18,7 +18,8 @@ WIDE = (
 )
 SAID = {
     "installing": "{} is being installed",
-    "taking": "{} is installed",
+    "taking": "it goes to {}",
+    "rolling": "the group goes to {}",
     "held": "{} is not taken",
     "unasked": "not known what is offered",
 }

@@ -14,6 +14,7 @@ from actors.messages.gateway import PlanService, QueryConfiguration
 from actors.messages.groups import ApplyConfig, QueryGroup, UploadFile
 from actors.messages.primitives import CallMethod, CreateActor, FindActor, QueryUserActors
 from actors.messages.ring import DepartMember, QueryCensus, QueryMembers
+from actors.messages.rollout import OrderRollout, QueryRollouts
 from actors.messages.runtime import InspectActor, KillActor, ListActors, TraceActor
 from actors.messages.service import (
     LoadService,
@@ -60,6 +61,8 @@ ROUTES: Final[dict[type[Message], Route]] = {
     QueryElections: Route("election", relayed=True),
     StepDown: Route("election", writes=True, relayed=True),
     BootstrapElectorate: Route("election", writes=True, relayed=True),
+    QueryRollouts: Route("update", relayed=True),
+    OrderRollout: Route("update", writes=True, relayed=True),
     QueryEvents: Route("events", relayed=True),
     QuerySupervisor: Route("node"),
     StopSupervisor: Route("node", writes=True),

@@ -215,7 +215,9 @@ class ElectionsActor(Actor):
             case StepDown(group, kind):
                 return self._ordered((group, kind), message, "not-leader")
             case BootstrapElectorate(group):
-                return self._ordered((group, "topology"), message, "no-election")
+                rolls = (group, "topology") not in self._services
+                kind = "update" if rolls and (group, "update") in self._services else "topology"
+                return self._ordered((group, kind), message, "no-election")
             case _:
                 return super().step(message)
 

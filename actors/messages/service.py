@@ -20,6 +20,7 @@ UpdateState: TypeAlias = Literal[
     "current",  # what is offered is what it runs
     "installing",
     "taking",  # installed; the service goes to it as soon as it can
+    "rolling",  # it goes there when it is its turn
     "held",  # what is offered cannot be had, or not be run: it stays with what it runs
     "unasked",  # the depot does not answer
     "pinned",  # its ident names one release
@@ -35,7 +36,7 @@ class ServiceSpec(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `ident` is a package ident, or empty for a plain command (`cmd`). `binds` are
     `name:service.group[@org]`. Times in seconds. `restarts` is the durable counter of
-    `hab svc restart`.
+    `hab svc restart`. `drain`, `health_grace` and `on_failure` are for strategy `rolling`.
     """
 
     ident: str
@@ -54,6 +55,9 @@ class ServiceSpec(msgspec.Struct, frozen=True, omit_defaults=True):
     shutdown_timeout: int | None = None
     health_check_interval: int = 30
     bootstrap_expect: int = 3
+    drain: int = 2
+    health_grace: int = 10
+    on_failure: Literal["halt", "rollback"] = "halt"
     cmd: tuple[str, ...] = ()
     cwd: str = ""
     restarts: int = 0

@@ -56,10 +56,35 @@ class DepotChanged(Message, frozen=True):
 class TakeRelease(Message, frozen=True):
     """`update/<name>` → `service/<name>`: run this installed package; `Ok` or `CallFailed`.
 
-    Refused where the service cannot run it. `Ok` is no promise: who asked looks what runs.
+    Refused where the service cannot run it. `Ok` is no promise: who asked looks what runs. After
+    `not_after_s` (CLOCK_BOOTTIME; 0 for never) it is not followed any more.
     """
 
     resolved: PackageResolved
+    not_after_s: float = 0.0
+
+
+class WithdrawService(Message, frozen=True):
+    """`update/<name>` → `service/<name>`: be out of the census for `for_s` from now, and run on.
+
+    It is over sooner when the service is stopped.
+    """
+
+    for_s: float
+
+
+class ReturnService(Message, frozen=True):
+    """`service/<name>` reminds itself: nobody keeps it out of the census any more."""
+
+
+class EndUpdates(Message, frozen=True):
+    """update → `update/<name>`: the service is unloaded, or updates itself no more; then end."""
+
+
+class AnswersDue(Message, frozen=True):
+    """`update` to itself: answer what was asked under `call` with what is known."""
+
+    call: str
 
 
 class WantUpdate(Message, frozen=True):
@@ -73,6 +98,12 @@ class UpdateTold(Message, frozen=True):
 
     service: str
     status: UpdateStatus | None
+
+
+class TickDue(Message, frozen=True):
+    """`update/<name>` reminds itself: look again, or (`stand`) take part in the election again."""
+
+    what: str = ""
 
 
 class PollDue(Message, frozen=True):

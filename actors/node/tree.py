@@ -22,7 +22,7 @@ from actors.gossip.core import RingOption
 from actors.service.actor import ServicesActor
 from actors.service.options import ServiceOptions
 from actors.specs.actor import SpecsActor
-from actors.update.actor import UpdatesActor
+from actors.update.actor import UpdateOption, UpdatesActor
 
 SINGLETON = RestartPolicy(exhausted="escalate")  # the node cannot do without any of them
 
@@ -42,13 +42,14 @@ class TreeOptions:
 
 def root_children(options: TreeOptions) -> tuple[Spawn, ...]:
     """The children of `node`, in start order."""
+    update = UpdateOption(options.update_period_s, options.keyed)
     return (
         Spawn("gossip", GossipActor, (options.gossip,), SINGLETON),
         Spawn("census", CensusActor, (), SINGLETON),
         Spawn("election", ElectionsActor, (options.election,), SINGLETON),
         Spawn("events", EventsActor, (), SINGLETON),
         Spawn("depot", DepotActor, (), SINGLETON),
-        Spawn("update", UpdatesActor, (options.update_period_s,), SINGLETON),
+        Spawn("update", UpdatesActor, (update,), SINGLETON),
         Spawn("service", ServicesActor, (options.service,), SINGLETON),
         Spawn("specs", SpecsActor, (options.org,), SINGLETON),
         Spawn("host", HostsActor, (options.hosts,), SINGLETON),

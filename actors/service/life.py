@@ -94,6 +94,7 @@ class Life:
     one call about them that is open while the process runs. `beside` are the keys of further hooks
     that run beside the process, by hook; `due` those to run once more after that. `again`: it is
     stopped to be started again in the same release; `taking`: to be started in this one.
+    `withdrawn`: it runs, and the ring is told that it is not up.
     """
 
     name: str
@@ -143,6 +144,7 @@ class Life:
     due: frozenset[str] = frozenset()
     again: bool = False
     taking: PackageInfo | None = None
+    withdrawn: bool = False
     # its part in the election of a leader
     part: Part = OUTSIDE
     # the next try
@@ -280,7 +282,7 @@ def info_of(life: Life, at: Moment) -> ServiceInfo | None:
         member=at.member,
         service_group=spec.service_group,
         package=package.ident if package else "",
-        up=life.phase == "up",
+        up=life.phase == "up" and not life.withdrawn,
         health=life.health,
         topology=spec.topology,
         strategy=spec.update_strategy,

@@ -57,7 +57,7 @@ from actors.messages.service import (
     StandDue,
     StartSettled,
 )
-from actors.messages.update import TakeRelease
+from actors.messages.update import ReturnService, TakeRelease, WithdrawService
 from actors.service import fitness, hooks, leaving, roles, suitability
 from actors.service.discovery import FACTS_S, discovered, nothing_lives, want_spec
 from actors.service.gates import CENSUS_LATE, CENSUS_UNKNOWN
@@ -109,7 +109,7 @@ from actors.service.stopping import (
     stopped_process,
 )
 from actors.service.telling import tell
-from actors.service.updating import take
+from actors.service.updating import take, withdraw
 
 
 def begin(life: Life, data: bytes | None, at: Moment) -> Decision:
@@ -194,8 +194,12 @@ def _react(life: Life, message: Message, call: str, at: Moment) -> Decision:
             return (life, []) if changed is life else _heard(changed, at)
         case PersistFailed(path, reason) if life.phase == "starting" and life.pid is None:
             return not_started(life, f"{path} cannot be written: {reason}", at)
-        case TakeRelease(resolved_now):
-            return take(life, resolved_now, at)
+        case TakeRelease():
+            return take(life, message, at)
+        case WithdrawService(for_s):
+            return withdraw(life, for_s)
+        case ReturnService():
+            return replace(life, withdrawn=False), []
         case HookDue(hook, pid):
             return hook_due(life, hook, pid, at)
         case Elections() | HookOutput() | CallFailed() if call:
@@ -334,7 +338,7 @@ def _as_desired(life: Life, at: Moment) -> Decision:
             return after_stop(life, at)
         case "down" if desire(life) == "gone" and not leaving.stays(life):
             return finish(life)
-        case "settling" | "up" if outdated(life):
+        case "settling" | "up" if outdated(life) or life.taking is not None:
             if roles.hands_over(life):
                 return roles.hand_over(life, _why_stopped(life))
             return stop(life, _why_stopped(life), at)
@@ -361,8 +365,10 @@ def _why_stopped(life: Life) -> str:
             return "it was unloaded"
         case "down":
             return "it was stopped"
-        case _:
+        case _ if outdated(life) or life.taking is None:
             return "its spec changed; it starts again"
+        case _:
+            return f"it goes to {life.taking.ident}"
 
 
 def _timeout(life: Life, said: int | None) -> Life:
@@ -429,7 +435,7 @@ def _exited(life: Life, end: ProcessExited, call: str, at: Moment) -> Decision:
         case "stopping":
             return stopped_process(life, end, at)
         case "settling" | "up":
-            if outdated(life):  # it was handing over before its stop
+            if outdated(life) or life.taking is not None:  # it was handing over before its stop
                 return stopped_process(life, end, at)
             return crashed(life, end, at)
         case "discovering" | "checking":

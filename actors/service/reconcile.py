@@ -17,7 +17,10 @@ RESTARTING = frozenset(
 )
 # What only the actors around the process look at.
 IN_PLACE = frozenset(
-    ("bldr_url", "channel", "update_strategy", "update_condition", "bootstrap_expect")
+    (
+        *("bldr_url", "channel", "update_strategy", "update_condition", "bootstrap_expect"),
+        *("drain", "health_grace", "on_failure"),
+    )
 )
 # Not a property of a running service: whether it runs is decided before this table is asked.
 DESIRED = frozenset(("desired_state",))
@@ -34,9 +37,11 @@ def reconcile(running: ServiceSpec, wanted: ServiceSpec) -> Change:
 def holds(target: str, spec: ServiceSpec) -> bool:
     """Whether a start that may choose takes the release `target`, which an update chose before.
 
-    A strategy that follows the channel holds on to it, as long as it is one that the spec names.
+    A strategy that follows the channel, or the group, holds on to it, as long as it is one that the
+    spec names.
     """
-    if spec.update_strategy == "none" or spec.update_condition != "track-channel":
+    follows = spec.update_strategy == "at-once" and spec.update_condition == "track-channel"
+    if not follows and spec.update_strategy != "rolling":
         return False
     named = spec.ident.split("/")
     return target.split("/")[: len(named)] == named

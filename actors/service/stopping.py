@@ -40,9 +40,9 @@ GRACE_S = 10.0  # after its KILL a process that is not reported gone is asked ab
 def stop(life: Life, reason: str, at: Moment) -> Decision:
     """Ask the process to end; the hooks beside it end at once."""
     life, effects = end_beside(life)
-    life = replace(life, phase="stopping", reason=reason, health="unknown")
+    life = replace(life, phase="stopping", reason=reason, health="unknown", withdrawn=False)
     life, order = order_stop(life, at)
-    return life, [*effects, Cancel("settle"), *order]
+    return life, [*effects, Cancel("settle"), Cancel("withdrawn"), *order]
 
 
 def order_stop(life: Life, at: Moment) -> Decision:
@@ -138,6 +138,7 @@ def crashed(life: Life, end: ProcessExited, at: Moment) -> Decision:
     pid = life.pid or end.pid
     life, effects = end_beside(life)
     life = replace(life, pid=None, last_exit=words, health="critical", record=record)
+    life = replace(life, withdrawn=False)
     life = acts_no_more(life, for_good=True)
     life = replace(life, ended_pid=pid, ended_at=at.now)
     life, more = fail(life, f"the process ended: {words}", at, failed=False)

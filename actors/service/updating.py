@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import msgspec
 
-from actors.effects import Cancel, Effect, Emit, Reply
+from actors.effects import After, Cancel, Effect, Emit, Reply
 from actors.messages.depot import PackageResolved
 from actors.messages.runtime import CallFailed, Ok
-from actors.messages.update import ReleaseTaken
+from actors.messages.update import ReleaseTaken, ReturnService, TakeRelease
 from actors.service.gates import binds_problem
 from actors.service.life import (
     RUNNING,
@@ -21,20 +21,21 @@ from actors.service.life import (
     package_of,
     spec_of,
 )
-from actors.service.stopping import stop
 from actors.service.users import choose
 
 
-def take(life: Life, resolved: PackageResolved, at: Moment) -> Decision:
+def take(life: Life, order: TakeRelease, at: Moment) -> Decision:
     """Go to a package: at once where that is possible, else not at all; who asks asks again.
 
     Refused where the service could not start in it: what runs is left alone.
     """
-    package, problem = resolved.package, _problem(life, resolved, at)
+    package, problem = order.resolved.package, _problem(life, order.resolved, at)
     if problem:
         return life, [Reply(CallFailed("Refused", problem, "not-runnable"))]
-    ran = package_of(life)
+    ran = life.taking or package_of(life)
     done: Effect = Reply(Ok(f"{life.name} goes to {package.ident}"))
+    if order.not_after_s and at.now > order.not_after_s:
+        return life, [done]
     if desire(life) != "up" or outdated(life) or (ran and ran.ident == package.ident):
         return life, [done]
     record = life.record
@@ -44,13 +45,18 @@ def take(life: Life, resolved: PackageResolved, at: Moment) -> Decision:
     group, ident = spec_of(life).service_group, ran.ident if ran else ""
     said = [Emit(ReleaseTaken(life.name, ident, package.ident, group)), done]
     if life.phase in RUNNING:
-        words = f"it goes from {ident} to {package.ident}"
-        after, effects = stop(replace(held, taking=package), words, at)
-        return after, [*said, *effects]
+        return replace(held, taking=package), said  # what leads hands over before its stop
     at_rest = msgspec.structs.replace(record, package=package, target=package.ident)
     rest = replace(held, phase="down", reason="", call="", package=None, record=at_rest)
     rest = replace(rest, failed=False, delay_s=0.0)
     return rest, [*said, Cancel("answer"), Cancel("gates"), Cancel("start")]
+
+
+def withdraw(life: Life, for_s: float) -> Decision:
+    """Be out of the census for a while, so that nobody is sent here who would be cut off."""
+    if life.phase not in RUNNING:
+        return life, []
+    return replace(life, withdrawn=True), [After(for_s, ReturnService(), name="withdrawn")]
 
 
 def _problem(life: Life, resolved: PackageResolved, at: Moment) -> str:

@@ -76,7 +76,9 @@ class SupervisorProcess:
         self.files = FilesPort(scheduler, self.life, machine.disk, self.world)
         self.store.on_change = self.files.changed
         packages = generator(seed, f"packages:{label}")
-        PackagesPort(scheduler, self.life, self.world, packages, machine.directories)
+        PackagesPort(
+            scheduler, self.life, self.world, packages, machine.directories, offers=ring.offers
+        )
         EventPort(scheduler, self.life, self.world, ring.log)
         ControlPort(self.world)
         self.launcher_port = LauncherPort(

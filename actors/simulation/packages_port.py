@@ -52,6 +52,11 @@ class Directories:
         self._disk = disk
         self._note = note
         self._files: dict[str, Files] = {}
+        self.installed: set[str] = set()  # beside the first release, which everybody has
+
+    def newest(self, ident: str) -> str:
+        """The newest installed package of an ident."""
+        return max((one for one in self.installed if one.startswith(f"{ident}/")), default=ident)
 
     def prepare(self, order: PrepareService) -> Message:
         """Put the files in place, if the disk can be written."""
@@ -77,7 +82,10 @@ def put_in_place(
 
 
 class PackagesPort:
-    """Answers for one process life, each answer a little later."""
+    """Answers for one process life, each answer a little later.
+
+    `offers`: what the depot's channel has, ident → full ident; else what is installed.
+    """
 
     def __init__(
         self,
@@ -86,8 +94,11 @@ class PackagesPort:
         world: World,
         draw: random.Random,
         directories: Directories,
+        *,
+        offers: Mapping[str, str],
     ) -> None:
         self._directories = directories
+        self._offers = offers
         self._scheduler = scheduler
         self._life = life
         self._world = world
@@ -104,8 +115,11 @@ class PackagesPort:
         match message:
             case ResolvePackage(ident) if ident.startswith(f"{MISSING}/"):
                 return CallFailed("Refused", f"{ident} is not installed", "not-found")
-            case ResolvePackage(ident):
-                return PackageResolved(package(ident), users=("hab",), groups=("hab",))
+            case ResolvePackage(ident, install):
+                found = self._directories.newest(ident)
+                if install and ident.count("/") == 3:
+                    self._directories.installed.add(ident)
+                return PackageResolved(package(found), users=("hab",), groups=("hab",))
             case InstallPackage(source):
                 return PackageResolved(package(f"core/{source}"), installed=True)
             case ReadTemplates(service, source):
@@ -114,7 +128,8 @@ class PackagesPort:
             case PrepareService():
                 return self._directories.prepare(message)
             case FindRelease(ident):
-                return ReleaseFound(package(ident).ident, "file:///hab/depot")
+                offered = self._offers.get(ident, self._directories.newest(ident))
+                return ReleaseFound(package(offered).ident, "file:///hab/depot")
             case WritePidFile() | WatchDepots():
                 return None
             case _:

@@ -40,6 +40,7 @@ class Ring:
         if watched:
             self.fabric.watch = self._carried
         self.machines: list[Machine] = []
+        self.offers: dict[str, str] = {}  # the channel all depots have: ident → full ident
 
     def add(self, root: Root, quartz: Quartz | None = None) -> Machine:
         """A new machine; it is not started."""

@@ -16,6 +16,10 @@ _IDENT_PART = re.compile(r"[A-Za-z0-9_+~][A-Za-z0-9_+~.:-]{0,254}")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}")  # a directory, an actor, part of a group
 _BIND = re.compile(r"[A-Za-z0-9_-]+:[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+(@[A-Za-z0-9_.-]+)?")
 _ORG = re.compile(r"[A-Za-z0-9_-]{1,100}")
+LEAST = (
+    *(("health_check_interval", 1), ("bootstrap_expect", 1), ("restarts", 0)),
+    *(("drain", 0), ("health_grace", 1)),
+)
 _SECONDS_MAX = 10 * 365 * 86_400  # no timer of ten years is meant
 OPTIONAL = frozenset(  # not written while empty
     ("ident", "name", "org", "bldr_url", "config_from", "cmd", "cwd", "restarts")
@@ -119,7 +123,7 @@ def _bind_problem(binds: tuple[str, ...]) -> str:
 
 
 def _number_problem(spec: ServiceSpec) -> str:
-    for name, least in (("health_check_interval", 1), ("bootstrap_expect", 1), ("restarts", 0)):
+    for name, least in LEAST:
         if not least <= getattr(spec, name) <= _SECONDS_MAX:
             return f"{name} must be at least {least}"
     timeout = spec.shutdown_timeout

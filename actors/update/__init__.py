@@ -1,9 +1,42 @@
 """Update strategies: how a service that runs goes to another release of its package.
 
-`update` is the parent, with a child `update/<name>` for each service whose strategy is carried out.
-Only `at-once` is, so far: `rolling` is kept and shown, and no actor acts on it.
+`update` is the parent, with a child `update/<name>` for each service that has a strategy. It either
+follows its channel by itself (`at_once`), or rolls with its group (`rolling`): what a group decides
+is kept by `memory`, what comes next is a function in `moves`, carried out by the conductor
+(`conduct`), and what a member does in its turn is `turn`. Rollouts are a group's own, so that a
+member that was away, or is new, learns where the group stands.
 
 Decisions:
+
+2026-11-25: A new conductor asks a majority of the voters what they have on disk, before it decides
+anything (`conduct`). Rejected: the newest step within each vote, as the election's frames would
+then carry rollouts, and a leader that was re-elected by a lease without votes would know nothing.
+
+2026-11-25: Steps are ordered by term and number where it matters which one stands, and epochs are
+raised, so that decided steps grow by (epoch, term, step) and no member's epoch ever decreases
+(`memory`). Rejected: choosing by the epoch first: one that was begun by a conductor that died, and
+never decided, would then outrank what was decided after it.
+
+2026-11-25: A turn is an answer to a report: it allows a stop until an instant of the member's own
+clock, counted from the report, and names the instance that reported. Rejected: a time of the
+conductor's clock, which says nothing here; a length from the arrival on, since a frame may be late.
+
+2026-11-25: The conductor asks all members how they stand, each second while there is something to
+do. Rejected: the census, which is seconds late, and does not say for how long one has been well.
+
+2026-11-25: A member that was well for less than the grace time holds a turn back: one that ends
+and starts again all the time is not healthy in between. A member that runs the target and stays
+unwell for three grace times ends the rollout, as if its own turn had failed.
+
+2026-11-25: A release that failed is remembered by the group (`refused`) and not tried again, until
+an operator resumes, or another is offered. Rejected: trying again at each poll.
+
+2026-11-25: Who is dead is skipped, who is stopped by an operator too; who comes back goes then.
+Rejected: waiting for the dead, which is how rollouts of other systems never end.
+
+2026-11-25: The conductor never is the topology leader while there is another member: it does not
+stand. The topology leader's turn comes last, and begins with handing over. Rejected: conducting by
+the topology leader, which would have to stop itself in the middle.
 
 2026-11-25: What runs is compared with what is offered after each message, and the service is asked
 to take a release for as long as it runs another. Nothing has to remember an order that was lost
@@ -25,9 +58,9 @@ hooks, and the service looks whether it could run it (run hook, binds, account);
 there costs no downtime. Rejected: going back after a failed start: members that decide for
 themselves would go back and forth, each at its own time; whoever wants a gate wants `rolling`.
 
-2026-11-25: With `track-channel` the release taken is durable with the service's record, and a later
-start takes it again, also when newer ones are installed. Rejected: uninstalling what is newer, as
-Habitat does: another service, or the operator, may want it.
+2026-11-25: With `track-channel`, or `rolling`, the release taken is durable with the service's
+record, and a later start takes it again, also when newer ones are installed. Rejected: uninstalling
+what is newer, as Habitat does: another service, or the operator, may want it.
 
 2026-11-25: A service whose ident names one release is never polled. Rejected: polling, as Habitat
 does, for an answer that cannot be another.

@@ -109,7 +109,7 @@ def _onward(updating: Updating, at: Moment) -> Decision:
     spec, standing, offered = spec_of(updating), updating.standing, updating.offered
     if spec is None or standing is None or offered in ("", standing.package):
         return updating, []
-    if updating.refused or updating.rests:
+    if updating.refused or updating.rests or not updating.goes:
         return updating, []
     package = updating.package
     if package is None or package.package.ident != offered:

@@ -21,13 +21,14 @@ READY = frozenset(("up", "starting", "backoff", "failed", "waiting"))  # stages 
 class Moment:
     """What one step may know of the outside. `now` is CLOCK_BOOTTIME, `instance` unique.
 
-    `period_s`: seconds between two questions to a depot that answers.
+    `wall`: Unix time. `period_s`: seconds between two questions to a depot that answers.
     """
 
     now: float
     random: Random
     instance: str
     period_s: float
+    wall: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +39,12 @@ class Updating:
     offered release once it is installed. `rests`: nothing more is asked for until the next poll, or
     word of the service. `unasked` says why the depot's last answer is missing, `refused` why the
     offered release cannot be had or run, `fails` how often in a row. `told` is what was told last,
-    `said` the failure that was.
+    `said` the failure that was. `goes`: the service goes to what is offered by itself; else it is
+    only asked what that is.
     """
 
     service: str
+    goes: bool = True
     standing: ServiceStatus | None = None
     offered: str = ""
     depot: str = ""

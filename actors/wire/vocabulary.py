@@ -50,6 +50,7 @@ _NODE_OPEN: Final = Rule(Door.OPEN, to=("node",))
 _ELECTION: Final = Rule(Door.OPEN, to=("election/*",))
 _ROUNDS: Final = Rule(Door.OPEN, to=("election/rounds",))
 _ELECTIONS: Final = Rule(Door.KEYED, to=("election", "control"))
+_UPDATE: Final = Rule(Door.OPEN, to=("update/*",))
 _NODE: Final = Rule(Door.KEYED, to=("node",))
 _HOST: Final = Rule(Door.KEYED, to=("host", "host/*", "control"))
 _GATEWAY: Final = Rule(Door.CONTROL, to=("control", "port/control"))
@@ -107,6 +108,18 @@ _RULES: Final[dict[str, dict[str, Rule]]] = {
         "StepDown": _ELECTIONS,
         "BootstrapElectorate": _ELECTIONS,
         "Elections": _ANSWER,
+    },
+    "rollout": {
+        "AskRollout": _UPDATE,
+        "RolloutTold": _UPDATE,
+        "StoreRollout": _UPDATE,
+        "RolloutStored": _UPDATE,
+        "AskReport": _UPDATE,
+        "RolloutReport": _UPDATE,
+        "UpdateTurn": _UPDATE,
+        "OrderRollout": Rule(Door.KEYED, to=("update", "update/*", "control")),
+        "QueryRollouts": Rule(Door.KEYED, to=("update", "control")),
+        "Rollouts": _ANSWER,
     },
     "events": {
         "QueryEvents": Rule(Door.OPEN, to=("events",)),

@@ -40,7 +40,7 @@ LIB = f"acme/lib/2.0/{REVISION}"
 class Package:
     """A package to be made into an archive; `tdeps` are all it needs, `padding` random-like.
 
-    `install` is an install hook.
+    `run` and `install` are hooks.
     """
 
     ident: str = WEB
@@ -48,6 +48,7 @@ class Package:
     target: str = TARGET
     padding: int = 0
     install: str = ""
+    run: str = "exec sleep 1000"
 
     def hart(self, key: SigningKey = KEY, signer: str = SIGNER) -> bytes:
         payload = self._payload()
@@ -71,7 +72,7 @@ class Package:
             "IDENT": self.ident.encode(),
             "TARGET": self.target.encode(),
             "default.toml": b"port = 80\n",
-            "hooks/run": b"#!/bin/sh\nexec sleep 1000\n",
+            "hooks/run": f"#!/bin/sh\n{self.run}\n".encode(),
         }
         if self.tdeps:
             files["DEPS"] = files["TDEPS"] = "\n".join(self.tdeps).encode()

@@ -33,7 +33,7 @@ from actors.simulation.processes import Behaviour, Process
 from actors.simulation.ring import Ring
 from actors.simulation.service_ports import FilesPort, PackagesPort, Shelf
 from actors.specs.actor import SpecsActor
-from actors.update.actor import UpdatesActor
+from actors.update.actor import UpdateOption, UpdatesActor
 
 _STAND_IN = Path(__file__).parent / "electing.py"
 _LOADED = importlib.util.spec_from_file_location("electing", _STAND_IN)
@@ -114,7 +114,7 @@ class Rig:
         children = (
             *ears,
             Spawn("depot", DepotActor, (), POLICY),
-            Spawn("update", UpdatesActor, (PERIOD_S,), POLICY),
+            Spawn("update", UpdatesActor, (UpdateOption(PERIOD_S),), POLICY),
             Spawn("service", ServicesActor, (OPTIONS,), POLICY),
             Spawn("specs", SpecsActor, (self.org,), POLICY),
             Spawn("election", electing.StandIn, (self,), POLICY),

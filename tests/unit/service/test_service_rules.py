@@ -41,6 +41,9 @@ OTHER: dict[str, Any] = {
     "shutdown_timeout": 1,
     "health_check_interval": 1,
     "bootstrap_expect": 5,
+    "drain": 5,
+    "health_grace": 5,
+    "on_failure": "rollback",
     "cmd": ("x",),
     "cwd": "/x",
     "restarts": 1,
@@ -58,7 +61,7 @@ def test_each_field_of_a_spec_has_its_place_in_the_table(field: str) -> None:
     habitat_in_place = {"bldr_url", "channel", "update_strategy", "update_condition"}
     if field == "desired_state":
         assert change == "nothing"
-    elif field in habitat_in_place | {"bootstrap_expect"}:
+    elif field in habitat_in_place | {"bootstrap_expect", "drain", "health_grace", "on_failure"}:
         assert change == "in place"
     else:
         assert change == "restart"

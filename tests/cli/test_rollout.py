@@ -1,0 +1,102 @@
+"""`hab svc rollout`: what is asked, and what is shown of the answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+from click.testing import Result
+
+from actors.messages.base import Message
+from actors.messages.ring import Member, Members, MemberView, QueryMembers
+from actors.messages.rollout import OrderRollout, QueryRollouts, Rollout, Rollouts, RolloutView
+from actors.messages.runtime import CallFailed, Ok
+
+Hab = Callable[..., Result]
+Start = Callable[[Callable[[Message], list[Any]]], AbstractContextManager[Any]]
+A, B, C = ("a" * 32, "b" * 32, "c" * 32)
+TWO = "acme/web/2.0/20260201000000"
+ONE = "acme/web/1.0/20260101000000"
+ROLLING = Rollout(
+    "web.default",
+    4,
+    7,
+    21,
+    TWO,
+    back=ONE,
+    order=(A, B, C),
+    turn=B,
+    turns=2,
+    attempt=1,
+    updated=(A,),
+)
+HALTED = Rollout(
+    "web.default", 4, 7, 22, TWO, back=ONE, state="halted", order=(A, B, C), reason="b failed twice"
+)
+
+
+def answering(view: RolloutView, *more: Message) -> Callable[[Message], list[Any]]:
+    def answer(message: Message) -> list[Any]:
+        match message:
+            case QueryMembers():
+                views = tuple(
+                    MemberView(Member(m, 1, f"10.0.0.{n}:9638", name=name), "alive")
+                    for n, (m, name) in enumerate(((A, "alpha"), (B, "beta"), (C, "gamma")))
+                )
+                return [Members(A, "r", views)]
+            case QueryRollouts():
+                return [Rollouts((view,))]
+            case _:
+                return list(more)
+
+    return answer
+
+
+def test_status_shows_how_far_a_group_is_and_says_why_it_waits(hab: Hab, gateway: Start) -> None:
+    members = {A: TWO, B: f"{ONE}, its turn: draining", C: ONE}
+    view = RolloutView("web.default", "rolling", TWO, A, ROLLING, "beta is draining", members)
+    with gateway(answering(view)):
+        shown = hab("svc", "rollout", "status", "web")
+        as_json = json.loads(hab("svc", "rollout", "status", "--json").stdout)
+    assert shown.exit_code == 0, shown.output
+    line = shown.stdout.splitlines()[1].split()
+    assert line == ["web.default", "4", "rolling", TWO, "1", "3", "beta", "alpha"]
+    assert "its turn: draining" in shown.stdout
+    assert "web.default: beta is draining" in shown.stderr
+    assert as_json["schema"] == "rollout.status/1"
+    assert as_json["rollouts"][0]["rollout"]["turn"] == B
+
+
+def test_a_halt_is_said_with_its_reason_and_history_remembers(hab: Hab, gateway: Start) -> None:
+    view = RolloutView("web.default", "rolling", ONE, A, HALTED, "", {}, (ROLLING,))
+    with gateway(answering(view)):
+        status = hab("svc", "rollout", "status")
+        history = hab("svc", "rollout", "history", "web.default")
+    assert "halted: b failed twice" in status.stderr
+    assert [line.split()[0] for line in history.stdout.splitlines()] == ["update", "4", "4"]
+    assert "b failed twice" in history.stdout
+
+
+def test_an_order_is_for_the_whole_group_and_its_answer_is_shown(hab: Hab, gateway: Start) -> None:
+    view = RolloutView("web.default", "rolling", ONE, A, ROLLING)
+    with gateway(answering(view, Ok("paused: pause by an operator"))) as playing:
+        done = hab("svc", "rollout", "pause", "web", "--reason", "lunch")
+    assert done.exit_code == 0, done.output
+    assert "web.default: paused" in done.stdout
+    assert playing.asked[-1] == OrderRollout("web.default", "pause", "lunch")
+    refused = CallFailed("Refused", "web.default: no rollout is under way", "no-rollout")
+    with gateway(answering(view, refused)):
+        failed = hab("svc", "rollout", "abort", "web")
+    assert failed.exit_code == 1
+    assert "no rollout is under way" in failed.stderr
+
+
+def test_a_group_that_does_not_roll_is_named(hab: Hab, gateway: Start) -> None:
+    with gateway(lambda m: [Members(A, "r", ())] if isinstance(m, QueryMembers) else [Rollouts()]):
+        failed = hab("svc", "rollout", "status", "redis")
+        none = hab("svc", "rollout", "status")
+    assert failed.exit_code == 1
+    assert "redis" in failed.stderr
+    assert (none.exit_code, none.stderr) == (0, "")
