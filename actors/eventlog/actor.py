@@ -178,10 +178,10 @@ class EventsActor(Actor):
         ]
         return [*effects, *self._tell(), After(POLL_S, PollDue(), name="poll")]
 
-    def _tell(self) -> list[Effect]:
+    def _tell(self, follower: int = 0) -> list[Effect]:
         return [
             Reply(page, ticket, more=True)
-            for ticket, pages in self._followers.tell(self.context.now()).items()
+            for ticket, pages in self._followers.tell(self.context.now(), follower).items()
             for page in pages
         ]
 
@@ -199,7 +199,9 @@ class EventsActor(Actor):
         if call.ask:
             now = self.context.now()
             self._followers.take(call.number, call.member, call.ask, page, now)
-            return self._tell()
+            # Whom it does not concern hears with the next poll: strangers can make an open ring
+            # large, and each of its members is asked by each follower.
+            return [] if page is None else self._tell(call.number)
         if call.number not in self._gathers:
             return []  # its time was up
         gather, ticket = self._gathers[call.number]

@@ -111,10 +111,11 @@ class Followers:
         if follower in self._followers:
             self._followers[follower].tail.take(member, ask, page, now)
 
-    def tell(self, now: float) -> Mapping[Ticket, list[EventPage]]:
-        """What each follower is to hear now."""
+    def tell(self, now: float, only: int = 0) -> Mapping[Ticket, list[EventPage]]:
+        """What each follower is to hear now, or the one of a number."""
         told: dict[Ticket, list[EventPage]] = {}
-        for follower in self._followers.values():
+        some = [self._followers[only]] if only in self._followers else []
+        for follower in some if only else self._followers.values():
             events = follower.tail.release(now)
             missing = follower.tail.missing(now)
             pages = _pages(events, follower.query.limit, missing)

@@ -124,6 +124,10 @@ class RingTail:
         source.asked_s = None
         source.due_s = now + POLL_S
         if page is None:
+            if _is_late(
+                source, now
+            ):  # it is not waited for any more, and need not be asked so often
+                source.due_s = now + HOLD_S
             return
         source.owes_s, source.answered, source.behind = None, True, page.more
         floor = max(self._floor, source.cursor)

@@ -12,7 +12,7 @@ def event(member: str, hlc: int) -> EventRecord:
     return EventRecord(f"{member}:1:{hlc}", hlc, hlc, "a", "K", "")
 
 
-def answer(followers: Followers, question: Question, page: EventPage, now: float) -> None:
+def answer(followers: Followers, question: Question, page: EventPage | None, now: float) -> None:
     followers.take(question.follower, question.member, question.ask, page, now)
 
 
@@ -62,6 +62,29 @@ def test_a_member_that_falls_silent_is_named_and_so_is_its_return() -> None:
     answer(followers, theirs, EventPage((event(B, 1),), upto=2), 2.5)  # too late: asked again
     answer(followers, again, EventPage((event(B, 4),), upto=20), 2.5)
     assert followers.tell(2.5) == {CLI: [EventPage((event(B, 4),))]}
+
+
+def test_whoever_is_not_waited_for_any_more_is_asked_less_often() -> None:
+    followers = Followers(ME)
+    followers.add(CLI, QueryEvents(follow=True, member=B), {B: ""}, 0.0)
+    (first,) = followers.ask(0.0)
+    answer(followers, first, None, 0.1)
+    (second,) = followers.ask(0.1 + POLL_S)
+    answer(followers, second, None, HOLD_S)
+    assert followers.ask(HOLD_S + POLL_S) == []
+    assert len(followers.ask(2 * HOLD_S)) == 1
+
+
+def test_one_follower_is_told_alone() -> None:
+    followers = Followers(ME)
+    other = Ticket("port/control", "8")
+    followers.add(CLI, FOLLOW, {}, 0.0)
+    followers.add(other, FOLLOW, {}, 0.0)
+    for question in followers.ask(0.0):
+        answer(followers, question, EventPage((event(ME, 3),), upto=9), 0.0)
+    assert set(followers.tell(0.0, 2)) == {other}
+    assert set(followers.tell(0.0, 3)) == set()
+    assert set(followers.tell(0.0)) == {CLI}
 
 
 def test_the_end_of_a_request_ends_its_follower_and_no_other() -> None:
