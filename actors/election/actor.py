@@ -246,7 +246,7 @@ class ElectionsActor(Actor):
         self._is_listed = True
         effects: list[Effect] = []
         for file in listed.files:
-            found = _BALLOT.match(file.name)
+            found = _BALLOT.fullmatch(file.name)
             if found is None:
                 continue
             kind: ElectionKind = "topology" if found["kind"] == "topology" else "update"

@@ -25,6 +25,7 @@ from actors.messages.election import (
     BootstrapElectorate,
     ElectionDue,
     ElectionFrame,
+    ElectionKind,
     Elections,
     ElectionWaits,
     Electorate,
@@ -61,6 +62,7 @@ LOOK_S: Final = 5.0  # what the ring is told is compared with what it says
 FOUND_S: Final = 1.0  # while there is no electorate
 ROLL_S: Final = 60.0  # for members of a group that only rolls to be seen, before it is founded
 SERVICE_S: Final = 10.0  # for the service of a resumed leader to be there; else it steps down
+LEFT_S: Final = 60.0  # for the service of a ballot that binds to nothing; else it is removed
 _FRAMES: Final = get_args(ElectionFrame)
 
 
@@ -141,7 +143,7 @@ class Part:
                 self._stood = message
                 return self._from("", message)
             case GiveUpSeats():
-                return self._from("", WithdrawFromElection(self._place.service, *self._place.names))
+                return self._from("", WithdrawFromElection(*self._whose))
             case Introduce():
                 return [Send(PARENT, LeadClaimed(*state.names, siblings.claims(state)))]
             case AskRole():
@@ -289,6 +291,8 @@ class Part:
         state, now, seen = self._known, self._at.now, self._seen
         if self._stood is None and now >= self._place.began_s + SERVICE_S and state.stands is False:
             effects += self._from("", ServiceFitness(*self._place.names, leads=False))
+        if self._is_nobodys():
+            return [*effects, *self._from("", WithdrawFromElection(*self._whose))]
         if seen is None:
             effects.append(Send(PARENT, Subscribe()))
         else:
@@ -304,6 +308,16 @@ class Part:
         effects += self._say_what_is_waited_for()
         pause_s = LOOK_S if self._known.record is not None else FOUND_S
         return [*effects, After(pause_s, LookDue(), "look")]
+
+    @property
+    def _whose(self) -> tuple[str, str, ElectionKind]:
+        return self._place.service, self._place.service_group, self._place.kind
+
+    def _is_nobodys(self) -> bool:
+        """Whether the ballot was left behind: it binds to nothing, and no service asks for it."""
+        ballot = self._known.ballot
+        free = ballot.record is None and ballot.bound is None and ballot.open is None
+        return free and self._stood is None and self._at.now >= self._place.began_s + LEFT_S
 
     def _say_what_is_waited_for(self) -> list[Effect]:
         reason = waiting.reason(self._known, self._at.now)

@@ -22,6 +22,7 @@ from actors.election.state import NEVER, Decision, Election, Leading, Waiting, k
 from actors.messages.election import AskSeat, Electorate, ElectorateDissolved, RivalElectorate
 
 AGAIN_S: Final = 2.0  # between two requests for a seat
+LEAVE_AGAIN_S: Final = 0.5  # between two to be let go: somebody waits for it
 
 
 def see(state: Election, told: Electorate, now: float) -> Decision:
@@ -73,7 +74,8 @@ def ask(state: Election, now: float) -> Decision:
     record = state.record or state.seen
     if record is None or not _wishes(state):
         return replace(state, seat_again_s=NEVER), []
-    state = replace(state, seat_again_s=now + AGAIN_S)
+    again_s = LEAVE_AGAIN_S if state.ballot.leaving else AGAIN_S
+    state = replace(state, seat_again_s=now + again_s)
     if isinstance(state.phase, Leading):
         return state, []  # it hands over first; who leads then removes it
     asked = AskSeat(record.id, state.ballot.voter, state.ballot.term, state.ballot.leaving)

@@ -11,7 +11,7 @@ import pytest
 from actors.effects import After, Ask, Cancel, Effect, Emit, Load, Persist, Reply, Send
 from actors.election import electorate, timing
 from actors.election.ballot import Ballot
-from actors.election.part import SERVICE_S, ElectionOption, Moment, Part
+from actors.election.part import LEFT_S, SERVICE_S, ElectionOption, Moment, Part
 from actors.election.state import Place
 from actors.messages.base import Message
 from actors.messages.election import (
@@ -28,6 +28,7 @@ from actors.messages.election import (
     RenewalAck,
     RenewalAcked,
     RingSeen,
+    SeatGivenUp,
     SendRenewal,
     Stamp,
     StandForElection,
@@ -171,6 +172,16 @@ def test_a_resumed_leader_without_a_service_steps_down() -> None:
     effects = member.hear(LookDue())
     (demoting,) = events(effects, LeaderDemoting)
     assert demoting.reason == "its service is to stop"
+
+
+def test_a_ballot_that_binds_to_nothing_and_is_nobodys_is_removed() -> None:
+    left, kept, stands = Member(Ballot("va")), Member(Ballot("va", record=RECORD)), Member()
+    stands.stand()
+    for member in (left, kept, stands):
+        member.now += LEFT_S
+        removed = [e for e in member.hear(LookDue()) if isinstance(e, Persist) and e.data is None]
+        assert len(removed) == (2 if member is left else 0)
+    assert left.hear(ElectionDue()) == [Send("election", SeatGivenUp(GROUP, "topology"))]
 
 
 @pytest.mark.parametrize(("every_s", "said"), [(0.0, 10), (2.0, 2), (float("inf"), 0)])
