@@ -125,6 +125,9 @@ def leads(life: Life) -> bool:
 def told(before: Life, after: Life) -> list[Effect]:
     """What of it differs from what the election was told."""
     standing, was = standing_of(after), standing_of(before)
+    if was is not None and standing is None and after.phase != "withdrawing":
+        # Unloaded, or on its way to another group: it leads no more, and asks to be let go later.
+        return [Send(ELECTION, ServiceFitness(was.service_group, was.kind, leads=False))]
     if standing is None or after.record is None:
         return []
     fitness, fit = fitness_of(after), fitness_of(before)

@@ -64,6 +64,16 @@ def test_an_unload_gives_up_the_seat(rig: Any, make_package: Any) -> None:
     assert rig.office.withdrawn == [GROUP]
 
 
+def test_an_unload_hands_over_at_once(rig: Any, make_package: Any) -> None:
+    load(rig, make_package, "role-changed")
+    pid = lead(rig)
+    rig.send(UnloadService("web"))
+    rig.until(lambda: bool(rig.office.fitness) and not rig.office.fitness[-1].leads, 1.0)
+    rig.until(lambda: rig.office.role == "none", 4.0)  # its limit for a hand-over is 5 s
+    assert rig.pid("web") == pid  # it is told before it is stopped
+    rig.until(lambda: rig.office.withdrawn == [GROUP])
+
+
 def test_another_group_means_another_election(rig: Any, make_package: Any) -> None:
     load(rig, make_package)
     lead(rig)
