@@ -407,8 +407,10 @@ class _Routes:
             more = {"channels": sorted(channels), "platforms": sorted({d.target for d in group})}
             return {**ident_json(ident), **more}
 
-        idents = _sorted(by_ident)
-        found = page(idents[::-1] if ascending or distinct else idents, _offset(request))
+        idents = _sorted(by_ident)[:: -1 if ascending else 1]
+        if distinct:
+            idents = sorted(by_ident, key=lambda ident: (ident.name, ident.origin))
+        found = page(idents, _offset(request))
         return JSONResponse(found.json(write), found.status)
 
     async def _receive(self, request: Request, take: Callable[[bytes], object], limit: int) -> None:

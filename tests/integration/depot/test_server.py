@@ -167,6 +167,17 @@ def test_an_upload_that_names_no_target_is_for_the_archive_s(
     assert [d.artifact for d in depot.all()] == [package.artifact]
 
 
+def test_distinct_packages_come_by_name(client: httpx.Client, depot: FolderDepot) -> None:
+    for ident in ("xmen/app", "acme/app", "acme/app-two"):
+        Package(f"{ident}/1.0/{REVISION}").write(depot.harts)
+    found = client.get("/depot/pkgs/search/app", params={"distinct": "true"}).json()["data"]
+    assert [(item["origin"], item["name"]) for item in found] == [
+        ("acme", "app"),
+        ("xmen", "app"),
+        ("acme", "app-two"),
+    ]
+
+
 def test_versions_come_in_builder_s_order(client: httpx.Client, depot: FolderDepot) -> None:
     for version in ("1.9", "1.10", "1.10-beta", "none", "0.5"):
         Package(f"acme/web/{version}/{REVISION}").write(depot.harts)
