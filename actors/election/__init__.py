@@ -47,4 +47,10 @@ end never learns it) and joining with the term it had (an equal term hides a cha
 2026-11-24: A leader that hears of a later term demotes its service and stands anew. Rejected:
 asking for votes in a later term while it leads, which spares a rare interruption and has two terms
 under way in one member.
+
+2026-11-25: A voter compares suitability also while its own service would not lead, and one that
+cannot say how suitable it is votes for nobody else. Rejected: comparing only while it stands, as
+it was before: what the hook orders by may be data, and a leader whose service has just failed then
+helps to elect a member that lacks what the two others have acknowledged. The price: where only
+such a member and less suitable ones are left, nobody is elected until its service is back.
 """

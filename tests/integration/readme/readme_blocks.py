@@ -33,7 +33,15 @@ class Program:
     prints: tuple[str, ...]
 
 
-Block = Commands | Program
+@dataclass(frozen=True)
+class Transcript:
+    """What the last command above prints, but for ids, times and numbers."""
+
+    line: int
+    text: str
+
+
+Block = Commands | Program | Transcript
 
 
 def blocks(text: str) -> list[Block]:
@@ -63,8 +71,28 @@ def _block(number: int, language: str, body: list[str]) -> Block:
         case "python" if body and (name := _FILE.fullmatch(body[0])):
             prints = tuple(said[1] for line in body if (said := _PRINTS.fullmatch(line)))
             return Program(number, name[1], "\n".join(body) + "\n", prints)
+        case "text":
+            return Transcript(number, "\n".join(body))
         case _:
             raise UnknownBlockError(f"line {number}: a block of {language or 'no language'}")
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of what a command prints, without what differs from day to day.
+
+    Lines are filled, but for indented ones.
+    """
+    for pattern, word in (
+        (r"\n(?=\S)", " "),
+        (r"\b(one|two) \([^)]*\)", "MEMBER"),
+        (r"\b[0-9a-f]{8}\.[0-9.a-f]+", "ELECTORATE"),
+        (r"\b[0-9a-f]{8}(:\d+:\d+)?\b", "ID"),
+        (r"\((now|\w+ ago)\)", "(AGO)"),
+        (r"\d+([.:]\d+)*", "N"),
+    ):
+        text = re.sub(pattern, word, text)
+    found = (said.strip() for line in text.splitlines() for said in re.split(r"(?<=\.) ", line))
+    return [said for said in found if said]
 
 
 def mentioned(text: str) -> Iterator[str]:

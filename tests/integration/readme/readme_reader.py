@@ -45,6 +45,7 @@ class Stranger:
         self.rings: dict[str, list[str]] = {}  # ring → names of its supervisors
         self.programs: dict[str, Program] = {}
         self.typed = 0
+        self.printed = ""  # by the last command
         self._ports: dict[str, str] = {}
         gossip, http, ctl = free_ports(3)
         config = home / "root" / "sup" / "default" / "config" / "sup.toml"
@@ -79,7 +80,7 @@ class Stranger:
             ):
                 self._stays(line, options)
             case _:
-                said = self._ends(line)
+                self.printed = said = self._ends(line)
                 for name in set(words) & set(self.programs):
                     assert tuple(said.splitlines()) == self.programs[name].prints
 
@@ -89,10 +90,11 @@ class Stranger:
         (self.cwd / program.name).write_text(program.text)
 
     def look(self) -> None:
-        """Wait until every ring is whole: a person sees that before typing on."""
+        """Wait until rings are whole, and groups led: a person sees that before typing on."""
         for names in self.rings.values():
             for name in names:
                 eventually(f"{name} sees all of {names}", lambda n=name: self._whole(n), READY_S)
+                eventually(f"{name} sees leaders", lambda n=name: self._led(n), READY_S)
 
     def _ends(self, line: str, **environment: str) -> str:
         """Run a line to its end, which has to be 0; where it stands and what it exports stay."""
@@ -193,6 +195,13 @@ class Stranger:
         if seen is None or not seen["settled"]:
             return False
         return sum(member["health"] == "alive" for member in seen["members"]) == len(living)
+
+    def _led(self, name: str) -> bool:
+        if self.staying[name].poll() is not None:
+            return True  # it was told to end
+        seen = self._hab(name, "election", "list")
+        elections = seen["elections"] if seen is not None else None
+        return isinstance(elections, list) and all(one["leader"] for one in elections)
 
     def _hab(self, name: str, *words: str) -> dict[str, object] | None:
         """What `hab WORDS --json` says to a supervisor, if it ends well."""

@@ -8,7 +8,17 @@ from __future__ import annotations
 
 import click
 import pytest
-from readme_blocks import Block, Commands, Program, UnknownBlockError, blocks, mentioned, paths
+from readme_blocks import (
+    Block,
+    Commands,
+    Program,
+    Transcript,
+    UnknownBlockError,
+    blocks,
+    mentioned,
+    paths,
+    sentences,
+)
 from readme_reader import CHECKOUT, Stranger
 from supervisor_rig import eventually
 
@@ -28,6 +38,9 @@ def test_the_readme_can_be_typed_as_it_stands(stranger: Stranger, block: Block) 
         case Commands(lines=lines):
             for line in lines:
                 stranger.type(line)
+        case Transcript(text=text):
+            printed = sentences(stranger.printed)
+            assert [said for said in sentences(text) if said not in printed] == [], printed
     stranger.look()
 
 
