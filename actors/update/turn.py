@@ -140,6 +140,8 @@ def answered(
     match answer:
         case PackageResolved() if turn.phase == "installing":
             return look(replace(turn, package=answer, progress=turn.progress + 1), on)
+        case CallFailed(code="not-leader"):
+            return turn, []  # it led when it was last heard of
         case CallFailed(kind="Refused", text=text):
             return _end(turn, "failed", text, on)
         case _:
