@@ -115,7 +115,10 @@ def _change(state: Election, now: float) -> Decision:
     leaving |= {member for member, since_s in state.absent.items() if now - since_s >= ABSENT_S}
     joining = [Voter(member, ask.voter) for member, ask in state.wants.items() if not ask.leave]
     # A leader does not remove itself: it hands over, and the next one does.
-    voters = electorate.next_voters(record, joining, leaving - {state.place.me})
+    leaving -= {state.place.me}
+    acked = (one.acked for one in leading.rounds.values())
+    alive = {state.seat}.union(*acked)
+    voters = electorate.next_voters(record, joining, leaving, alive, state.gone)
     if voters is None:
         return state, []
     (changed,) = set(voters) ^ set(record.voters)

@@ -11,7 +11,7 @@ on the single-server bug): without that, two leaders may each change what both k
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Final
 
 from msgspec.structs import replace
@@ -127,20 +127,34 @@ def dissolved(record: Electorate, term: int, into: str) -> Electorate:
 
 
 def next_voters(
-    record: Electorate, joining: Collection[Voter], leaving: Collection[MemberId]
+    record: Electorate,
+    joining: Collection[Voter],
+    leaving: Collection[MemberId],
+    alive: Collection[Voter] = (),
+    gone: frozenset[MemberId] = NOBODY,
 ) -> tuple[Voter, ...] | None:
     """The voters after the next change that is wanted; None if there is none.
 
     Who leaves goes first. A member that asks under another id has lost its votes: its old seat is
-    removed before the new one is added. The last voter is not removed.
+    removed before the new one is added. The last voter is not removed. `alive`: who is heard; a
+    change that leaves a majority of them goes before one that could not be committed now.
     """
+    wanted = list(_changes(record, joining, leaving))
+    heard = {*alive, *joining}
+    safe = (one for one in wanted if len(heard.intersection(one)) >= needed(one, gone))
+    return next(safe, next(iter(wanted), None))
+
+
+def _changes(
+    record: Electorate, joining: Collection[Voter], leaving: Collection[MemberId]
+) -> Iterator[tuple[Voter, ...]]:
     fresh = {voter.member: voter for voter in joining}
     for voter in record.voters:
         replaced = voter.member in fresh and fresh[voter.member] != voter
         if (voter.member in leaving or replaced) and len(record.voters) > 1:
-            return tuple(one for one in record.voters if one != voter)
+            yield tuple(one for one in record.voters if one != voter)
     for voter in sorted(joining):
+        taken = any(one.member == voter.member for one in record.voters)
         full = len(record.voters) >= MAX_VOTERS
-        if voter not in record.voters and voter.member not in leaving and not full:
-            return (*record.voters, voter)
-    return None
+        if not taken and voter.member not in leaving and not full:
+            yield (*record.voters, voter)

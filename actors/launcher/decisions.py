@@ -245,7 +245,7 @@ def _own(state: State, asked: Own, now: float) -> Decision:
     if group is not None:
         owned = replace(group, owner=asked.owner)
         leader = owned.leader_until_s != NEVER
-        told = Started(asked.ask, owned.key, owned.pid, owned.start_ticks, owned.started_s)
+        told = Started(asked.ask, owned.key, owned.pid, owned.start_ticks, owned.started_s, leader)
         state, _ = _settle(state, asked.key, (owned, []), now)
         answer: list[Action] = [Tell(told)] if asked.ask else []
         return state, [Record(asked.key, asked.owner, leader), *answer]

@@ -32,8 +32,10 @@ class Leaders:
     def told(self, report: Report) -> None:
         """A report of the launcher's arrived."""
         match report:
-            case Started(_, key, pid, ticks):
+            case Started(_, key, pid, ticks, leads=leads):
                 self.alive[key] = pid, ticks
+                if leads:  # by the word of an earlier supervisor
+                    self.leading.add(key)
             case Exited(key=key, pid=pid) if key in self.alive and self.alive[key][0] == pid:
                 del self.alive[key]
                 self.leading.discard(key)

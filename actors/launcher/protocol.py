@@ -133,13 +133,14 @@ class Welcome:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The program runs (its exec succeeded)."""
+    """The program runs (its exec succeeded). `leads`: its group has an instant of death."""
 
     ask: str
     key: str
     pid: int
     start_ticks: int
     started_s: float
+    leads: bool = False
 
 
 @dataclass(frozen=True, slots=True)

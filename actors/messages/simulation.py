@@ -191,3 +191,77 @@ class CensusSeen(Event, frozen=True):
     member: str
     groups: dict[str, tuple[str, ...]]
     sentence: ClassVar[str] = "machine {machine} finds {groups}"
+
+
+class ClockRead(Event, frozen=True):
+    """CLOCK_BOOTTIME of machine `number`: from `own_s` on, at `rate` seconds a true second.
+
+    A rate of 0 says that it stands still, as while a hypervisor takes the machine out of time.
+    """
+
+    number: int
+    own_s: float
+    rate: float
+    sentence: ClassVar[str] = "machine {number}: its clock reads {own_s:.3f} s, rate {rate:.4f}"
+
+
+class LauncherBegan(Event, frozen=True):
+    """A launcher began on machine `number`."""
+
+    number: int
+    pid: int
+    sentence: ClassVar[str] = "machine {number}: launcher {pid} began"
+
+
+class LauncherGone(Event, frozen=True):
+    """The launcher of machine `number` ended; `how` is `exit N`, `signal N` or `power`."""
+
+    number: int
+    pid: int
+    how: str
+    sentence: ClassVar[str] = "machine {number}: launcher {pid} ended: {how}"
+
+
+class ProcessActs(Event, frozen=True):
+    """The process of a service acts in another role from now on, and in no other.
+
+    While a hook tells it to lead it counts as leading already; a hook that tells it to stop counts
+    when it has ended well.
+    """
+
+    machine: int
+    member: str
+    service_group: str
+    pid: int
+    role: str
+    term: int
+    sentence: ClassVar[str] = "machine {machine}: pid {pid} acts as {role} of {service_group}"
+
+
+class WriteTaken(Event, frozen=True):
+    """What a leading process wrote reached a process that checks terms: `taken`, or refused.
+
+    Said of the first write of each `source` and `term`; `newest` is the greatest term known there.
+    """
+
+    machine: int
+    service_group: str
+    source: int
+    term: int
+    newest: int
+    taken: bool
+    sentence: ClassVar[str] = (
+        "machine {machine}: a write of {source} in term {term} of {service_group}, taken: {taken}"
+    )
+
+
+class ElectionsSeen(Event, frozen=True):
+    """The elections at machine `machine`, asked from outside, by `<group>/<kind>`.
+
+    Each: role, leader, term, electorate, what it does, whether its lease (or promise) lasts.
+    """
+
+    machine: int
+    member: str
+    elections: dict[str, tuple[str, str, int, str, str, bool]]
+    sentence: ClassVar[str] = "machine {machine} sees elections {elections}"

@@ -107,15 +107,17 @@ def fitness_of(life: Life) -> ServiceFitness | None:
 
 def leads(life: Life) -> bool:
     """Whether it would lead if elected."""
-    if desire(life) != "up" or outdated(life) or life.part.stuck or not takes_part(life):
+    if desire(life) != "up" or life.part.stuck or not takes_part(life):
         return False
-    match life.phase:
-        case "preparing" | "initializing" | "confirming" | "starting" | "settling" | "up":
-            return True
+    match life.phase:  # while it waits, nothing runs that could be of an older spec
         case "waiting":
             return not waiting_for(spec_of(life), life.package, life.census)
         case "resolving":
             return life.record is not None and life.record.package is not None
+        case _ if outdated(life):
+            return False
+        case "preparing" | "initializing" | "confirming" | "starting" | "settling" | "up":
+            return True
         case "stopping" | "post_stop":
             return life.again
         case _:

@@ -24,7 +24,15 @@ from actors.messages.runtime import (
 )
 from actors.messages.simulation import MembersSeen, RumorsSeen
 from actors.node.lifecycle import SERVICES_S
-from actors.simulation import group_checkers, service_checkers, traffic_checkers
+from actors.simulation import (
+    fencing_checkers,
+    group_checkers,
+    leader_checkers,
+    recovery_checkers,
+    service_checkers,
+    suitability_checkers,
+    traffic_checkers,
+)
 from actors.simulation.eventlog import Logged
 from actors.simulation.plan import (
     CALM_BEFORE_S,
@@ -464,6 +472,7 @@ def _of_story(check: Callable[[Story, Plan], Verdicts]) -> Checker:
     return checker
 
 
+LEADERSHIP: Final = (leader_checkers, fencing_checkers, suitability_checkers, recovery_checkers)
 CHECKERS: Final[tuple[Checker, ...]] = (
     event_ids_have_no_gap,
     causes_come_first,
@@ -484,6 +493,7 @@ CHECKERS: Final[tuple[Checker, ...]] = (
     _of_story(service_checkers.the_census_is_true),
     _of_story(group_checkers.accepted_facts_hold),
     _of_story(group_checkers.files_follow_the_facts),
+    *(_of_story(check) for module in LEADERSHIP for check in module.CHECKERS),
     _of_story(traffic_checkers.frames_stay_small),
     _of_story(traffic_checkers.idle_rings_are_quiet),
     _of_story(traffic_checkers.a_change_costs_little),

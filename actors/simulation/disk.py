@@ -19,6 +19,7 @@ from actors.simulation.scheduler import SECOND, Life, Scheduler
 
 DIGEST_BYTES: Final = 16
 MOST_ASIDE: Final = 99  # damaged copies kept of one file
+FLUSHED_S: Final = 5.0  # after so long a kernel has written a directory by itself
 
 WriteDone: TypeAlias = Callable[[str | None], None]
 ReadDone: TypeAlias = Callable[[bytes | None, str | None], None]
@@ -45,6 +46,28 @@ class Disk:
 
     files: dict[str, bytes] = field(default_factory=dict)
     faults: DiskFaults = field(default_factory=DiskFaults)
+    unsynced: dict[str, tuple[int, bytes | None]] = field(default_factory=dict)
+
+    def put(self, path: str, content: bytes | None, now: int) -> None:
+        """Rename a file into its place, or remove it: no power cut survives that by itself."""
+        self.unsynced.setdefault(path, (now, self.files.get(path)))
+        if content is None:
+            self.files.pop(path, None)
+        else:
+            self.files[path] = content
+
+    def sync_directory(self) -> None:
+        """Make durable which names there are, and what they name."""
+        self.unsynced.clear()
+
+    def lose_power(self, now: int, draw: random.Random) -> None:
+        """Names that no sync made durable are as they were, unless the kernel wrote them."""
+        for path, (at_ns, before) in self.unsynced.items():
+            if now - at_ns < FLUSHED_S * SECOND and draw.random() < 0.5:
+                self.files.pop(path, None)
+                if before is not None:
+                    self.files[path] = before
+        self.unsynced.clear()
 
     def damage(self, path: str, draw: random.Random) -> None:
         """Tear a file: a prefix of it, garbage, a flipped bit, or nothing is left."""
@@ -90,6 +113,8 @@ class SimulatedStore:
 
     def crash(self, *, power: bool) -> None:
         """The process died (or the machine lost `power`) now, whatever was being written."""
+        if power:
+            self._disk.lose_power(self._scheduler.now, self._random)
         for request in self._batch:
             if isinstance(request, _Write):
                 self._leave(request, power=power)
@@ -122,19 +147,14 @@ class SimulatedStore:
             elif failing:
                 answers.append(partial(request.done, failing))
             else:
-                self._put(request.path, request.content)
+                self._disk.put(request.path, request.content, self._scheduler.now)
                 self.on_change(request.path)
                 answers.append(partial(request.done, None))
+        self._disk.sync_directory()
         if self._queue:
             self._begin()
         for answer in answers:
             answer()
-
-    def _put(self, path: str, content: bytes | None) -> None:
-        if content is None:
-            self._disk.files.pop(path, None)
-        else:
-            self._disk.files[path] = content
 
     def _leave(self, write: _Write, *, power: bool) -> None:
         """What a write in flight leaves behind: the old content, the new, or worse."""
@@ -143,7 +163,8 @@ class SimulatedStore:
             self._disk.files[write.path] = torn(write.content, draw)
         # A killed process may have got as far as the rename; a power cut undoes an unsynced one.
         elif draw.random() < (0.25 if power else 0.5):
-            self._put(write.path, write.content)
+            self._disk.put(write.path, write.content, self._scheduler.now)
+            self._disk.sync_directory()
 
     def _load(self, read: _Read) -> tuple[bytes | None, str | None]:
         content = self._disk.files.get(read.path)

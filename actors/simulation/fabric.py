@@ -195,6 +195,11 @@ class Fabric:
         forth, back = self._link(source, address), self._link(address, source)
         return not (forth.cut or back.cut) and address in self._listeners
 
+    def passes(self, source: str, address: str) -> bool:
+        """Whether something sent now, by whatever program, goes through one way."""
+        link = self._link(source, address)
+        return not (link.cut or link.held)
+
     def swallows(self, source: str, address: str) -> bool:
         """Whether an attempt to connect hears nothing at all, not even a refusal."""
         return self._link(source, address).cut or self._link(address, source).cut

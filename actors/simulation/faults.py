@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from actors.messages.election import LeaseRenewed, StepDown
 from actors.messages.ring import DepartMember, PublishRumor, ServiceInfo
 from actors.messages.runtime import KillActor
 from actors.messages.simulation import FaultBegan, FaultEnded
+from actors.simulation.eventlog import Logged
 from actors.simulation.fabric import LinkQuality
 from actors.simulation.plan import Fault
+from actors.simulation.processes import Behaviour
+from actors.simulation.roles import GROUP
 from actors.simulation.scheduler import MICROSECOND, SECOND, generator
 
 if TYPE_CHECKING:
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
 
 OBSERVER: Final = "port/observer"  # who the simulator is, to actors
 GARBAGE_FRAMES: Final = 20
+SICK: Final = Behaviour(runs_s=0.1, code=2)
 
 
 class Faults:
@@ -30,6 +35,8 @@ class Faults:
         self._draw = generator(ring.seed, "faults")
         self._active: list[Fault] = []
         self._published = 0
+        self._leaders: dict[str, int] = {}  # group → machine that had the last lease
+        ring.log.observers.append(self._see)
 
     def schedule(self, faults: tuple[Fault, ...]) -> None:
         """Let the faults begin at their times, counted from now."""
@@ -39,7 +46,9 @@ class Faults:
             scheduler.at(due, None, lambda fault=fault: self.begin(fault))  # type: ignore[misc]
 
     def begin(self, fault: Fault) -> None:
-        """The fault takes effect."""
+        """The fault takes effect, on whom it is aimed at by now."""
+        if fault.aim:
+            fault = replace(fault, machines=self._aimed(fault.aim))
         self._ring.log.note(
             FaultBegan(fault.what, fault.machines, fault.others, fault.amount, fault.detail)
         )
@@ -88,7 +97,7 @@ class Faults:
             case "pause":
                 machine.pause()
             case "freeze":
-                machine.freeze()
+                machine.freeze(out_of_time=fault.amount > 0)
             case "wall":
                 machine.clock.jump(fault.amount)
             case "disk":
@@ -105,6 +114,10 @@ class Faults:
                 self._workload.apply(machine, service, name, int(fault.amount))
             case "service":
                 machine.table.kill(f"service:{fault.detail}")
+            case "step-down":
+                self._tell(machine, "election", StepDown(f"{fault.detail}.{GROUP}"))
+            case "sick":
+                machine.behaviours[_health_check(fault.detail)] = SICK
             case "publish":
                 self._publish(machine)
             case "depart":
@@ -137,13 +150,15 @@ class Faults:
             case "pause":
                 machine.resume()
             case "freeze":
-                machine.thaw(out_of_time=fault.amount > 0)
+                machine.thaw()
             case "wall":
                 machine.clock.jump(-fault.amount)
             case "disk":
                 machine.disk.faults.failing = ""
             case "tear":
                 machine.disk.faults.tear = 0.0
+            case "sick":
+                machine.behaviours.pop(_health_check(fault.detail), None)
             case _:
                 pass  # done at once
 
@@ -206,6 +221,26 @@ class Faults:
 
     # ── who ──
 
+    def _see(self, logged: Logged) -> None:
+        event = logged.event
+        if isinstance(event, LeaseRenewed) and event.kind == "topology":
+            self._leaders[event.service_group] = logged.machine
+
+    def _aimed(self, aim: str) -> tuple[int, ...]:
+        """The machines that `aim` means now; none before anybody led."""
+        whom, _, service = aim.partition(" ")
+        leader = self._leaders.get(f"{service}.{GROUP}")
+        if leader is None:
+            return ()
+        match whom:
+            case "leader":
+                return (leader,)
+            case "followers":
+                others = [n for n in self._workload.machines_of(service) if n != leader]
+                return tuple(others[: len(others) // 2])
+            case _:
+                return tuple(n for n in range(len(self._ring.machines)) if n != leader)
+
     def _machines(self, fault: Fault) -> list[Machine]:
         return [self._ring.machines[number] for number in fault.machines]
 
@@ -219,3 +254,8 @@ class Faults:
         others = fault.others or range(len(self._ring.machines))
         addresses = [self._ring.machines[number].address for number in others]
         return [address for address in addresses if address != machine.address]
+
+
+def _health_check(service: str) -> str:
+    """The keys of a service's health checks begin so."""
+    return f"hook:{service}:health-check:"

@@ -17,9 +17,10 @@ from actors.messages.simulation import (
     ServicesSeen,
 )
 from actors.simulation.plan import Plan
+from actors.simulation.roles import GROUP
 from actors.simulation.service_checkers import forgetful
 from actors.simulation.story import Story
-from actors.simulation.workload import GROUP, config_data, file_data
+from actors.simulation.workload import config_data, file_data
 
 CONFIG: Final = "config/app.conf"
 MOST_LOSS: Final = 0.1
@@ -83,27 +84,31 @@ def files_follow_the_facts(story: Story, plan: Plan) -> Verdicts:
     """At the end the files of what is up are made of what the ring knows.
 
     On the way each version is written once: a version that is written is above the one before, and
-    where nothing changed and nothing was started, nothing is written.
+    where a process runs, nothing changed and nothing was started, nothing is written.
     """
     surely = {s.name for s in plan.setup.services if s.is_steady and s.starts_surely}
     unsure = forgetful(story)
     before: dict[tuple[int, str], FilesWritten] = {}
     fresh: set[tuple[int, str]] = set()  # started since its files were written
+    alive: set[tuple[int, str]] = set()
     for logged in story.events:
         match logged.event:
             case ActorStarted(name) if name.startswith("service/"):
                 fresh.add((logged.machine, name.removeprefix("service/")))
             case MachineStarted(machine):
                 fresh |= {(machine, service) for service in surely}
-            case ProcessRan(machine, key) | ProcessGone(machine, key):
+            case ProcessRan(machine, key) | ProcessGone(machine, key) as event:
                 kind, _, rest = key.partition(":")
                 service, _, hook = rest.partition(":")
                 if kind == "service" or hook.startswith("init:"):
                     fresh.add((machine, service))
+                if kind == "service":
+                    alive -= {(machine, service)}
+                    alive |= {(machine, service)} if isinstance(event, ProcessRan) else set()
             case FilesWritten(machine, service) as written if machine not in unsure:
                 where = machine, service
                 if service in surely and where in before:
-                    was_started = where in fresh
+                    was_started = where in fresh or where not in alive
                     yield _again(logged.at_s, before[where], written, was_started=was_started)
                 before[where] = written
                 fresh.discard(where)

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 from actors.launcher import protocol
 from actors.launcher.protocol import Report, Request, Start
 from actors.messages.simulation import (
+    ClockRead,
     FilesWritten,
+    LauncherBegan,
+    LauncherGone,
     MachineStarted,
     ProcessGone,
     ProcessRan,
@@ -20,6 +23,7 @@ from actors.simulation.disk import Disk
 from actors.simulation.node import Root, SupervisorProcess
 from actors.simulation.packages_port import Directories, Files
 from actors.simulation.processes import PIPE_S, Behaviour, Process, ProcessTable, SimulatedLauncher
+from actors.simulation.roles import Roles
 from actors.simulation.scheduler import Life, generator
 
 if TYPE_CHECKING:
@@ -59,17 +63,22 @@ class Machine:
         self.behaviours: dict[str, Behaviour] = {}  # key prefix → what such programs do
         self._draw = generator(ring.seed, f"machine:{number}")
         self._frozen_at: int | None = None
+        self._out_of_time = False
         self.wanted = False  # somebody wants it to run
+        self.suitability: dict[str, int] = {}  # what the hook says, by service
+        self.roles = Roles(self)
+        self._say_time(quartz.rate)
 
     # ── verbs ──
 
     def start(self) -> None:
         """`hab sup run`: the launcher starts, and it the supervisor.
 
-        While an earlier launcher is still ending, the start waits for its end.
+        While an earlier launcher is still ending, the start waits for its end, and while the
+        machine is frozen for its thaw.
         """
         self.wanted = True
-        if self.launcher is not None:
+        if self.launcher is not None or self._frozen_at is not None:
             return
         if not self.table.life.alive:
             self.table = ProcessTable(Life(), note=self._process)
@@ -85,6 +94,7 @@ class Machine:
             exited=self._launcher_exited,
             record=self._said,
         )
+        self.ring.log.note(LauncherBegan(self.number, self.launcher.pid))
         self.launcher.begin()
 
     def terminate(self) -> None:
@@ -104,6 +114,7 @@ class Machine:
         if launcher is None:
             return
         self.ring.scheduler.end(launcher.life)
+        self.ring.log.note(LauncherGone(self.number, launcher.pid, "signal 9"))
         self.table.reaper = None
         supervisor = self.supervisor
         if supervisor is not None:
@@ -117,14 +128,18 @@ class Machine:
         self.table.power_off()
         if self.launcher is not None:
             scheduler.end(self.launcher.life)
+            self.ring.log.note(LauncherGone(self.number, self.launcher.pid, "power"))
             self.launcher = None
         self._end_supervisor(None, None, power=True)
-        self._frozen_at = None
+        if self._frozen_at is not None:
+            self._frozen_at = None
+            self._say_time(self.clock.rate)
 
     def wipe(self) -> None:
         """A new disk: the machine comes back as another member."""
         assert self.supervisor is None, "a running supervisor has its disk in use"
         self.wipes += 1
+        self.roles.forget()
         self._new_disk()
         self.member = _member_id(self.ring.seed, self.number, self.wipes)
 
@@ -138,25 +153,31 @@ class Machine:
         if self.supervisor is not None and self._frozen_at is None:
             self.ring.scheduler.thaw(self.supervisor.life)
 
-    def freeze(self) -> None:
+    def freeze(self, *, out_of_time: bool = False) -> None:
         """The whole machine stands still (suspended, or taken out of time by a hypervisor)."""
-        if self._frozen_at is None:
+        if self._frozen_at is None and self._lives()[1:]:
             self._frozen_at = self.ring.scheduler.now
+            self._out_of_time = out_of_time
+            if out_of_time:
+                self._say_time(0.0)
             for life in self._lives():
                 self.ring.scheduler.freeze(life)
 
-    def thaw(self, *, out_of_time: bool = False) -> None:
-        """Go on. CLOCK_BOOTTIME went on meanwhile, unless the machine was `out_of_time`."""
+    def thaw(self) -> None:
+        """Go on. CLOCK_BOOTTIME went on meanwhile, unless the machine was out of time."""
         if self._frozen_at is None:
             return
         scheduler, lost_ns = self.ring.scheduler, self.ring.scheduler.now - self._frozen_at
         self._frozen_at = None
         for life in self._lives():
-            if out_of_time:
+            if self._out_of_time:
                 scheduler.postpone(life, lost_ns)
             scheduler.thaw(life)
-        if out_of_time:
+        if self._out_of_time:
             self.clock.hold_back(lost_ns)
+            self._say_time(self.clock.rate)
+        if self.wanted:
+            self.start()
 
     # ── what happens inside ──
 
@@ -205,6 +226,8 @@ class Machine:
             self.launcher.supervisor_ended(supervisor.pid, code, signal)
 
     def _launcher_exited(self, code: int) -> None:
+        if self.launcher is not None:
+            self.ring.log.note(LauncherGone(self.number, self.launcher.pid, f"exit {code}"))
         self.launcher = None
         self.table.reaper = None
         if code == protocol.EXIT_FAILED:
@@ -243,10 +266,14 @@ class Machine:
         number = self.number
         said = ProcessGone(number, key, pid, how) if how else ProcessRan(number, key, pid)
         self.ring.log.note(said)
+        self.roles.hear(process, how)
 
     def _behaviour(self, start: Start) -> Behaviour:
         matching = (b for prefix, b in self.behaviours.items() if start.key.startswith(prefix))
         return next(matching, HOOK if start.key.startswith("hook:") else FOR_EVER)
+
+    def _say_time(self, rate: float) -> None:
+        self.ring.log.note(ClockRead(self.number, self.clock.now(), rate))
 
     def _lives(self) -> list[Life]:
         lives = [self.table.life]

@@ -77,7 +77,9 @@ class SupervisorProcess:
         self.store.on_change = self.files.changed
         packages = generator(seed, f"packages:{label}")
         PackagesPort(
-            scheduler, self.life, self.world, packages, machine.directories, offers=ring.offers
+            *(scheduler, self.life, self.world, packages, machine.directories),
+            offers=ring.offers,
+            suitability=machine.suitability,
         )
         EventPort(scheduler, self.life, self.world, ring.log)
         ControlPort(self.world)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import msgspec
 
 from actors.messages.base import Event, Message
+from actors.messages.election import Elections, QueryElections
 from actors.messages.envelope import Envelope
 from actors.messages.groups import GroupFacts, QueryGroup
 from actors.messages.ring import (
@@ -21,7 +23,14 @@ from actors.messages.ring import (
     Subscribe,
 )
 from actors.messages.service import QueryServices, Services
-from actors.messages.simulation import CensusSeen, FactsSeen, MembersSeen, RumorsSeen, ServicesSeen
+from actors.messages.simulation import (
+    CensusSeen,
+    ElectionsSeen,
+    FactsSeen,
+    MembersSeen,
+    RumorsSeen,
+    ServicesSeen,
+)
 
 if TYPE_CHECKING:
     from actors.simulation.machine import Machine
@@ -47,6 +56,7 @@ class Observer:
         self._services: dict[int, Event] = {}
         self._census: dict[int, Event] = {}
         self._facts: dict[int, Event] = {}
+        self._elections: dict[int, Event] = {}
 
     # ── looking ──
 
@@ -62,6 +72,10 @@ class Observer:
     def look_at_facts(self) -> None:
         """Ask for what was applied to groups."""
         self._ask("census", QueryGroup(), _facts, self._facts)
+
+    def look_at_elections(self) -> None:
+        """Ask for the elections."""
+        self._ask("election", QueryElections(), _elections, self._elections)
 
     def look_at_rumors(self) -> None:
         """Ask for all rumors."""
@@ -115,6 +129,18 @@ class Observer:
         known = [self._facts.get(machine.number) for machine in self._expected(expected)]
         facts = [seen.facts if isinstance(seen, FactsSeen) else None for seen in known]
         return all(found == facts[0] for found in facts)
+
+    def each_is_led(self, expected: Expected) -> bool:
+        """Whether each election has one leader with a lease, by the word of all that take part."""
+        views: dict[str, set[tuple[str, int, str]]] = {}
+        leads: Counter[str] = Counter()
+        for machine in self._expected(expected):
+            seen = self._elections.get(machine.number)
+            if isinstance(seen, ElectionsSeen):
+                for name, (role, leader, term, electorate, _, lasts) in seen.elections.items():
+                    views.setdefault(name, set()).add((leader, term, electorate))
+                    leads[name] += role == "leader" and lasts
+        return all(len(said) == 1 and leads[name] == 1 for name, said in views.items())
 
     def services_rest(self, expected: Expected, names: set[str]) -> bool:
         """Whether none of these services is on its way up or down."""
@@ -187,6 +213,19 @@ def _census(machine: Machine, answer: Message) -> Event | None:
         for name, members in sorted(answer.groups.items())
     }
     return CensusSeen(machine.number, machine.member, {n: up for n, up in groups.items() if up})
+
+
+def _elections(machine: Machine, answer: Message) -> Event | None:
+    if not isinstance(answer, Elections):
+        return None
+    seen = {
+        f"{one.service_group}/{one.kind}": (
+            *(one.role, one.leader, one.term, one.electorate, one.state),
+            one.lease_s > 0,
+        )
+        for one in answer.elections
+    }
+    return ElectionsSeen(machine.number, machine.member, dict(sorted(seen.items())))
 
 
 def _facts(machine: Machine, answer: Message) -> Event | None:

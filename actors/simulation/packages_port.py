@@ -1,7 +1,8 @@
 """`port/packages` of a simulated supervisor: every package is installed, except of one origin.
 
-A package of the origin `soft` has a hook for new configuration; the file `app.conf` of all of them
-says the version of the configuration it was made from.
+The words of a package's origin say which hooks it has beside those of all: `soft` one for new
+configuration, `led` one for its roles, `fit` that and its suitability ("soft-fit" all). The file
+`app.conf` says the version of the configuration it was made from.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from actors.messages.depot import (
     WritePidFile,
 )
 from actors.messages.envelope import Envelope
+from actors.messages.gateway import HookOutput, ReadHookOutput
 from actors.messages.runtime import CallFailed
 from actors.messages.update import FindRelease, ReleaseFound, WatchDepots
 from actors.runtime.world import World
@@ -32,6 +34,11 @@ from actors.simulation.scheduler import Life, Scheduler
 PORT: Final = "port/packages"
 MISSING: Final = "missing"  # the origin of packages that are not there
 SOFT: Final = "soft"
+MORE_HOOKS: Final = {
+    SOFT: ("reconfigure",),
+    "led": ("role-changed",),
+    "fit": ("role-changed", "suitability"),
+}
 CONFIG: Final = {"app.conf": b"{{cfg.version}}"}
 DEFAULTS: Final = b"version = 0\n"
 ANSWER_S: Final = 0.005
@@ -96,9 +103,11 @@ class PackagesPort:
         directories: Directories,
         *,
         offers: Mapping[str, str],
+        suitability: Mapping[str, int],
     ) -> None:
         self._directories = directories
         self._offers = offers
+        self._suitability = suitability  # what that hook says, by service
         self._scheduler = scheduler
         self._life = life
         self._world = world
@@ -132,6 +141,8 @@ class PackagesPort:
                 return ReleaseFound(package(offered).ident, "file:///hab/depot")
             case WritePidFile() | WatchDepots():
                 return None
+            case ReadHookOutput(service, "suitability"):
+                return HookOutput(f"{self._suitability.get(service, 0)}\n")
             case _:
                 return CallFailed("Refused", f"{PORT} does not understand {message!r}")
 
@@ -151,4 +162,8 @@ def package(ident: str) -> PackageInfo:
 
 def hooks_of(path: str) -> tuple[str, ...]:
     """The hooks of a package, by its ident or path."""
-    return (*HOOKS, "reconfigure") if SOFT in path.split("/") else HOOKS
+    words = path.replace("/", "-").split("-")
+    return (
+        *HOOKS,
+        *(hook for word, hooks in MORE_HOOKS.items() if word in words for hook in hooks),
+    )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from math import ceil, log2, log10
 from typing import Final, Literal, TypeAlias, get_args
 
+from actors.messages.service import Topology
 from actors.simulation.fabric import LinkQuality
 from actors.simulation.lanes import Pace
 from actors.simulation.machine import Quartz
@@ -39,16 +40,23 @@ Kind: TypeAlias = Literal[
     "service",  # SIGKILL to the process of the service `detail`
     "publish",  # the member changes a fact of its own
     "depart",  # `machines` are departed by command given at `others`
+    "step-down",  # somebody tells the leader of the service `detail` to step down
+    "sick",  # the health check of the service `detail` says critical
     "garbage",  # frames that are no frames arrive
     "replay",  # frames seen earlier arrive once more
 ]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+AIMS: Final = ("leader", "followers", "others")
 CALM_BEFORE_S: Final = 30.0  # of peace before a death, or nobody can say when it has to be known
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault: from `at_s` (true seconds since the start of the faults phase) for `for_s`."""
+    """One fault: from `at_s` (true seconds since the start of the faults phase) for `for_s`.
+
+    `aim` in place of `machines`: "leader db" is the machine that leads the service db at that time,
+    "followers db" as many others of it as may be lost, "others db" all machines but the leader's.
+    """
 
     what: Kind
     at_s: float
@@ -57,6 +65,7 @@ class Fault:
     others: tuple[int, ...] = ()
     amount: float = 0.0
     detail: str = ""
+    aim: str = ""
 
     def describe(self) -> str:
         """One line for people."""
@@ -65,7 +74,8 @@ class Fault:
         amount = f" {self.amount:g}" if self.amount else ""
         length = f" for {self.for_s:.1f} s" if self.for_s else ""
         what = f"{self.what}{amount}{more}"
-        return f"{self.at_s:8.3f} s  {what} {_numbers(self.machines)}{others}{length}"
+        whom = self.aim or _numbers(self.machines)
+        return f"{self.at_s:8.3f} s  {what} {whom}{others}{length}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +83,8 @@ class Service:
     """A service loaded on `machines` before anything goes wrong, and how its program behaves.
 
     `hooks` says the same of hooks that do not just end well. `reconfigures`: its package has a hook
-    for new configuration; else that is a restart.
+    for new configuration; else that is a restart. One of topology leader has a hook for its roles,
+    and one for `suitability` if it is given: a number for each machine of the ring.
     """
 
     name: str
@@ -81,6 +92,9 @@ class Service:
     behaviour: Behaviour = field(default_factory=Behaviour)
     hooks: tuple[tuple[str, Behaviour], ...] = ()
     reconfigures: bool = False
+    topology: Topology = "standalone"
+    suitability: tuple[int, ...] = ()
+    expect: int = 3  # members of the group before it is founded
 
     @property
     def is_steady(self) -> bool:

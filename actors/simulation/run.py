@@ -22,7 +22,6 @@ from actors.simulation.eventlog import Logged
 from actors.simulation.faults import Faults
 from actors.simulation.machine import Machine, Quartz
 from actors.simulation.observer import Observer
-from actors.simulation.packages_port import SOFT
 from actors.simulation.plan import Plan, dissemination_s, reunion_s
 from actors.simulation.ring import Ring
 from actors.simulation.scenario import read_scenario
@@ -81,7 +80,8 @@ def plan_of(options: SimulationOptions) -> Plan:
     if options.supervisors is not None and options.supervisors < 1:
         raise UsageError("a ring has at least one supervisor")
     if options.scenario:
-        return read_scenario(options.scenario, options.supervisors, options.for_s)
+        seed = str(options.seed)
+        return read_scenario(options.scenario, options.supervisors, options.for_s, seed)
     count = options.supervisors or DEFAULT_SUPERVISORS
     return draw_plan(
         str(options.seed), count, DEFAULT_S if options.for_s is None else options.for_s
@@ -146,8 +146,7 @@ class Run:
             keyed=setup.keyed,
             watched=setup.watched,
         )
-        soft = {service.name: SOFT for service in setup.services if service.reconfigures}
-        self.workload = Workload(self.ring, soft)
+        self.workload = Workload(self.ring, setup.services)
         self.faults = Faults(self.ring, self.workload)
         self.observer = Observer(self.ring)
         self.formed_s = self.healed_s = -1.0
@@ -159,6 +158,10 @@ class Run:
             root = supervisor(seeds, permanent=number < setup.permanent, keyed=setup.keyed)
             machine = ring.add(root, setup.quartz[number] if setup.quartz else Quartz())
             for service in setup.services:
+                if service.suitability:
+                    machine.suitability[service.name] = service.suitability[
+                        number % len(service.suitability)
+                    ]
                 machine.behaviours[f"service:{service.name}"] = service.behaviour
                 for hook, behaviour in service.hooks:
                     machine.behaviours[f"hook:{service.name}:{hook}:"] = behaviour
@@ -209,12 +212,16 @@ class Run:
         observer.look_at_rumors()
         observer.look_at_services()
         observer.look_at_facts()
+        led = any(service.topology == "leader" for service in self.plan.setup.services)
+        if led:
+            observer.look_at_elections()
         surely = {s.name for s in self.plan.setup.services if s.is_steady and s.starts_surely}
         return (
             observer.services_rest(is_expected, surely)
             and observer.same_rumors(is_expected)
             and observer.same_census(is_expected)
             and observer.same_facts(is_expected)
+            and (not led or observer.each_is_led(is_expected))
         )
 
     def _until_agreed(self, limit_s: float, steady_s: float) -> float:

@@ -22,6 +22,18 @@
 `machines` and `others` are numbers from 0; `others` left out means all the rest. A service may end
 by itself (`runs`, with exit `code`) or be `deaf` to all signals but KILL. `watched = true` makes an
 event of each frame. Unknown keys are errors, with what would be known.
+
+`machines = "all"` are all there are. A service of `topology = "leader"` is founded once `expect`
+members (left out: all of them, at least 3) are seen; `suitability` is what its hook says on each
+machine. A fault is struck by `aim = "leader NAME"` at whoever leads then (or
+at its "followers", or at all "others"). More faults are drawn from the seed by
+
+    [swarm]
+    every = "3s"        # one on the average
+    leader = 0.5        # share of those that are aimed at the leader of a service
+    weights = { crash = 3, partition = 2 }
+
+and `drift = 0.05` lets each clock run up to so much too fast or too slow.
 """
 
 from __future__ import annotations
@@ -31,19 +43,26 @@ import re
 import tomllib
 from collections.abc import Iterable
 from dataclasses import fields, replace
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from actors.errors import UsageError
+from actors.messages.service import Topology
+from actors.simulation.drawing import Swarm, draw_quartz, draw_swarm
 from actors.simulation.fabric import LinkQuality
-from actors.simulation.plan import KINDS, Fault, Plan, Service, Setup
+from actors.simulation.machine import Quartz
+from actors.simulation.plan import AIMS, KINDS, Fault, Plan, Service, Setup
 from actors.simulation.processes import Behaviour
-from actors.simulation.scheduler import SECOND
+from actors.simulation.scheduler import SECOND, generator
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][\w-]{0,63}")
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h)?\s*")
-_TOP: Final = ("name", "supervisors", "permanent", "seeds", "stagger", "keyed", "watched", "for")
-_SERVICE: Final = ("name", "machines", "runs", "code", "deaf")
+_TOP: Final = (
+    *("name", "supervisors", "permanent", "seeds", "stagger", "keyed", "watched", "for"),
+    "drift",
+)
+_SERVICE: Final = ("name", "machines", "runs", "code", "deaf", "topology", "suitability", "expect")
+_SWARM: Final = ("every", "leader", "weights")
 _FAULT: Final = tuple(item.name.removesuffix("_s") for item in fields(Fault))
 _NETWORK: Final = ("delay", "spread", "tail", "tail_delay", "loss", "duplicate", "reorder")
 
@@ -58,16 +77,19 @@ def seconds(value: object, where: str = "duration") -> float:
     return float(match[1]) * _UNITS[match[2] or "s"]
 
 
-def read_scenario(text: str, supervisors: int | None, faults_s: float | None) -> Plan:
+def read_scenario(
+    text: str, supervisors: int | None, faults_s: float | None, seed: str = "0"
+) -> Plan:
     """The plan in a scenario file; `supervisors` and `faults_s` given override the file's.
 
-    Raises `UsageError` with what is wrong and what would be right.
+    The seed is for what the file leaves to be drawn. Raises `UsageError` with what is wrong and
+    what would be right.
     """
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"the scenario is no TOML: {error}") from error
-    _known("the scenario", document, (*_TOP, "network", "service", "fault"))
+    _known("the scenario", document, (*_TOP, "network", "service", "fault", "swarm"))
     count = supervisors or _integer(document, "supervisors", 5, least=1)
     setup = Setup(
         supervisors=count,
@@ -75,6 +97,7 @@ def read_scenario(text: str, supervisors: int | None, faults_s: float | None) ->
         seeds=_integer(document, "seeds", 1, least=1),
         stagger_s=seconds(document.get("stagger", 0), "stagger"),
         keyed=bool(document.get("keyed", False)),
+        quartz=_quartz(document, count, seed),
         quality=_quality(document.get("network", {})),
         services=tuple(_service(*entry, count) for entry in _tables(document, "service")),
         watched=bool(document.get("watched", False)),
@@ -82,6 +105,9 @@ def read_scenario(text: str, supervisors: int | None, faults_s: float | None) ->
     faults = [_fault(*entry, count) for entry in _tables(document, "fault")]
     end_s = max((fault.at_s + fault.for_s for fault in faults), default=0.0)
     length_s = faults_s if faults_s is not None else seconds(document.get("for", end_s), "for")
+    if "swarm" in document:
+        swarm = _swarm(document["swarm"])
+        faults += draw_swarm(generator(seed, "swarm"), setup, length_s, swarm)
     ordered = tuple(sorted(faults, key=lambda fault: fault.at_s))
     return Plan(setup, length_s, ordered, str(document.get("name", "scenario")))
 
@@ -98,6 +124,28 @@ def _quality(table: Any) -> LinkQuality:
         if key in table:
             given[key] = _fraction(table[key], f"network.{key}")
     return LinkQuality(**given)
+
+
+def _quartz(document: dict[str, Any], supervisors: int, seed: str) -> tuple[Quartz, ...]:
+    drift = _fraction(document.get("drift", 0.0), "drift")
+    if not drift:
+        return ()
+    return draw_quartz(generator(seed, "quartz"), supervisors, drift)
+
+
+def _swarm(table: Any) -> Swarm:
+    if not isinstance(table, dict):
+        raise UsageError("[swarm] is a table")
+    _known("[swarm]", table, _SWARM)
+    weights = table.get("weights", {})
+    if not isinstance(weights, dict) or not weights:
+        raise UsageError("swarm.weights is a table of kinds of faults, as in { crash = 3 }")
+    _known("swarm.weights", weights, KINDS)
+    ordered = {kind: _integer(weights, kind, 0, least=0) for kind in KINDS if kind in weights}
+    every_s = seconds(table.get("every", "3s"), "swarm.every")
+    if every_s <= 0 or not any(ordered.values()):
+        raise UsageError("[swarm]: every and one of the weights are more than 0")
+    return Swarm(ordered, every_s, _fraction(table.get("leader", 0.0), "swarm.leader"))
 
 
 def _tables(document: dict[str, Any], name: str) -> list[tuple[str, dict[str, Any]]]:
@@ -117,7 +165,25 @@ def _service(where: str, entry: dict[str, Any], supervisors: int) -> Service:
     if "runs" in entry:
         code = _integer(entry, "code", 0, least=0)
         behaviour = replace(behaviour, runs_s=seconds(entry["runs"], f"{where}: runs"), code=code)
-    return Service(name, _struck(entry, where, supervisors), behaviour)
+    topology = entry.get("topology", "standalone")
+    if topology not in get_args(Topology):
+        raise UsageError(
+            f"{where}: topology = {topology!r}{_instead(topology, get_args(Topology))}"
+        )
+    if "machines" not in entry:
+        raise UsageError(f"{where}: machines = [numbers from 0] is missing")
+    machines = _machines(entry, "machines", where, supervisors)
+    values = entry.get("suitability", [])
+    if not isinstance(values, list) or any(not isinstance(v, int) or v < 0 for v in values):
+        raise UsageError(f"{where}: suitability = [a whole number for each machine]")
+    return Service(
+        name,
+        machines,
+        behaviour,
+        topology=topology,
+        suitability=tuple(values),
+        expect=_integer(entry, "expect", max(3, len(machines)), least=1),
+    )
 
 
 def _fault(where: str, entry: dict[str, Any], supervisors: int) -> Fault:
@@ -133,19 +199,29 @@ def _fault(where: str, entry: dict[str, Any], supervisors: int) -> Fault:
         others=_machines(entry, "others", where, supervisors),
         amount=float(entry.get("amount", 0.0)),
         detail=str(entry.get("detail", "")),
+        aim=_aim(entry, where),
     )
+
+
+def _aim(entry: dict[str, Any], where: str) -> str:
+    aim = entry.get("aim", "")
+    if aim and (not isinstance(aim, str) or aim.partition(" ")[0] not in AIMS):
+        raise UsageError(f"{where}: aim = {aim!r}: {', '.join(AIMS)} is wanted, and a service")
+    return str(aim)
 
 
 def _struck(entry: dict[str, Any], where: str, supervisors: int) -> tuple[int, ...]:
     machines = _machines(entry, "machines", where, supervisors)
-    if not machines:
+    if not machines and "aim" not in entry:
         raise UsageError(f"{where}: machines = [numbers from 0] is missing")
     return machines
 
 
 def _machines(entry: dict[str, Any], key: str, where: str, supervisors: int) -> tuple[int, ...]:
     numbers = entry.get(key, [])
-    wrong = f"{where}: {key} are numbers from 0 to {supervisors - 1}, in brackets"
+    wrong = f"{where}: {key} are numbers from 0 to {supervisors - 1} in brackets, or all"
+    if numbers == "all":
+        return tuple(range(supervisors))
     if not isinstance(numbers, list):
         raise UsageError(wrong)
     if any(not isinstance(n, int) or not 0 <= n < supervisors for n in numbers):

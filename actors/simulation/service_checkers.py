@@ -13,6 +13,7 @@ from actors.messages.simulation import (
     CommandGiven,
     FaultBegan,
     FilesWritten,
+    ProcessActs,
     ProcessGone,
     ProcessRan,
     ServicesSeen,
@@ -49,14 +50,18 @@ def healthy_processes_survive(story: Story, plan: Plan) -> Verdicts:
     """A steady service process ends by a command, a kill by hand, or with its machine alone.
 
     New configuration is a command, where the package has no hook for it. Killing actors,
-    supervisors and launchers is no reason.
+    supervisors and launchers is no reason. A process that acts as leader may have lost its lease.
     """
     services = _services(plan)
     steady = {key for key, service in services.items() if service.is_steady}
     reasons: dict[int, float] = {}  # machine → when everything on it was told to end
     commands: dict[tuple[int, str], float] = {}
+    leads: set[tuple[int, int]] = set()  # machine and pid
     for logged in story.events:
         match logged.event:
+            case ProcessActs(machine, pid=pid, role=role):
+                leads -= {(machine, pid)}
+                leads |= {(machine, pid)} if role == "leader" else set()
             case FaultBegan(what, machines, detail=detail):
                 for machine in machines:
                     if what in ENDS:
@@ -71,7 +76,7 @@ def healthy_processes_survive(story: Story, plan: Plan) -> Verdicts:
                     commands[machine, service] = logged.at_s
             case ProcessGone(machine, key, pid, how) if key.startswith(PREFIX):
                 name = key.removeprefix(PREFIX)
-                if (machine, name) not in steady:
+                if (machine, name) not in steady or (machine, pid) in leads:
                     continue
                 since_s = max(
                     reasons.get(machine, -PATIENCE_S), commands.get((machine, name), -PATIENCE_S)
@@ -128,6 +133,8 @@ def _fulfills(verb: str, stage: str, service: Service | None) -> bool:
             return stage == "gone"
         case "stop":
             return stage == "down"
+        case _ if service is not None and service.topology == "leader":
+            return stage not in ("gone", "down")  # whether it may start is its election's matter
         case _ if service is not None and service.is_steady and service.starts_surely:
             return stage == "up"
         case _:

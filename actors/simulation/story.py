@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from actors.messages.node import SupervisorEnding
 from actors.messages.ring import MemberHealthChanged
@@ -19,6 +20,9 @@ from actors.messages.simulation import (
     SupervisorGone,
 )
 from actors.simulation.eventlog import Logged
+
+if TYPE_CHECKING:
+    from actors.simulation.leadership import Leadership
 
 NEVER = float("inf")
 
@@ -84,6 +88,7 @@ class Story:
     views: list[tuple[float, MembersSeen]] = field(default_factory=list)
     rumors: list[tuple[float, RumorsSeen]] = field(default_factory=list)
     end_s: float = 0.0
+    leadership: Leadership | None = None  # the same of leaders, once a checker asks for it
 
     def life_at(self, machine: int, at_s: float) -> ProcessLife | None:
         """The life of a machine's supervisor at a time."""

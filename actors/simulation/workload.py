@@ -6,7 +6,7 @@ an event, so that a checker can compare what was promised with what came of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -23,23 +23,30 @@ from actors.messages.service import (
     UnloadService,
 )
 from actors.messages.simulation import CommandAnswered, CommandGiven, FactGiven
+from actors.simulation.packages_port import SOFT
+from actors.simulation.plan import Service
+from actors.simulation.roles import GROUP
 
 if TYPE_CHECKING:
     from actors.messages.base import Message
     from actors.simulation.machine import Machine
     from actors.simulation.ring import Ring
 
-ORIGIN: Final = "core"
-GROUP: Final = "default"
+PLAIN: Final = "core"  # the origin of packages that have no hook of their own
 
 
 class Workload:
     """Gives commands, and says what was answered."""
 
-    def __init__(self, ring: Ring, origins: Mapping[str, str] | None = None) -> None:
+    def __init__(self, ring: Ring, services: Iterable[Service] = ()) -> None:
         self._ring = ring
         self._given = 0
-        self._origins = origins or {}  # of packages, by service; else `ORIGIN`
+        self._services = {service.name: service for service in services}
+
+    def machines_of(self, service: str) -> tuple[int, ...]:
+        """Where a service is loaded from the beginning."""
+        known = self._services.get(service)
+        return known.machines if known is not None else ()
 
     def give(self, machine: Machine, verb: str, service: str) -> None:
         """Give a command to a machine's supervisor, if it runs."""
@@ -50,7 +57,7 @@ class Workload:
         number = self._given
         self._ring.log.note(CommandGiven(number, machine.number, machine.member, verb, service))
         heard = partial(self._heard, number)
-        command = _command(verb, service, self._origins.get(service, ORIGIN))
+        command = _command(verb, self._services.get(service) or Service(service, ()))
         supervisor.world.call("specs", command, heard, trace=f"command-{number}")
 
     def apply(self, machine: Machine, service: str, name: str, version: int) -> None:
@@ -89,18 +96,32 @@ def file_data(version: int) -> bytes:
     return f"version {version}".encode()
 
 
-def _command(verb: str, service: str, origin: str) -> Message:
+def origin(service: Service) -> str:
+    """The origin of a service's package: it says which hooks it has."""
+    words = [SOFT] if service.reconfigures else []
+    if service.topology == "leader":
+        words.append("fit" if service.suitability else "led")
+    return "-".join(words) or PLAIN
+
+
+def _command(verb: str, service: Service) -> Message:
+    name = service.name
     match verb:
         case "load":
-            spec = ServiceSpec(ident=f"{origin}/{service}", health_check_interval=5)
+            spec = ServiceSpec(
+                ident=f"{origin(service)}/{name}",
+                topology=service.topology,
+                health_check_interval=5,
+                bootstrap_expect=service.expect,
+            )
             return LoadService(spec, wait=False)
         case "unload":
-            return UnloadService(service, wait=False)
+            return UnloadService(name, wait=False)
         case "stop":
-            return StopService(service, wait=False)
+            return StopService(name, wait=False)
         case "start":
-            return StartService(service, wait=False)
+            return StartService(name, wait=False)
         case "restart":
-            return RestartService(service, wait=False)
+            return RestartService(name, wait=False)
         case _:
             raise AssertionError(f"no such command: {verb}")

@@ -100,6 +100,20 @@ def test_wishes_are_met_one_change_at_a_time_until_none_is_left(
     assert not left or len(record.voters) == 1
 
 
+def test_a_seat_is_given_before_one_is_taken_that_the_majority_needs() -> None:
+    """Two of three voters live, one of them leaves: without it the other could commit nothing."""
+    living, leaver, dead, newcomer = SEATS[:4]
+    record = Electorate(
+        *("db.default", "e", "topology", 1, living.member, Stamp(1, 1)),
+        (living, leaver, dead),
+        committed=True,
+    )
+    heard = {living, leaver}
+    following = electorate.next_voters(record, [newcomer], {leaver.member}, heard)
+    assert following == (living, leaver, dead, newcomer)
+    assert electorate.next_voters(record, [], {dead.member}, heard) == (living, leaver)
+
+
 @given(st.binary(max_size=64), st.binary(max_size=64))
 def test_no_bytes_in_a_ballot_file_raise(one: bytes, other: bytes) -> None:
     found, lost = read((Slot(one), Slot(other)))

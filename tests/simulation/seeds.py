@@ -17,6 +17,9 @@ CI: Final = (
     Seed(3000, 50, 20),
 )
 
+# Seeds of the scenario `leader-swarm`, by how many members the group has; all are voters.
+LED: Final[dict[int, range]] = {3: range(220), 5: range(60), 7: range(20)}
+
 FAILED: Final[dict[Seed, str]] = {
     Seed(176, 3, 120): "a service that ignores TERM delays a departure (checker)",
     Seed(154, 3, 120): "a load answered `unchanged` after a stop is no wish to be up (checker)",

@@ -26,10 +26,10 @@ def seed_run(seed: Seed) -> Result:
 
 
 @cache
-def scenario_run(name: str, supervisors: int | None = None) -> Result:
+def scenario_run(name: str, supervisors: int | None = None, seed: int = 1) -> Result:
     """The end of a scenario, without its events."""
     text = (SCENARIOS / f"{name}.toml").read_text()
-    return _light(run_simulation(SimulationOptions(1, supervisors, scenario=text)))
+    return _light(run_simulation(SimulationOptions(seed, supervisors, scenario=text)))
 
 
 def _light(result: Result) -> Result:

@@ -16,6 +16,8 @@ from actors.simulation.run import Result
 
 NAMES = sorted(path.stem for path in SCENARIOS.glob("*.toml"))
 SIZES_OF_CHANGES = (5, 20, 40)  # 10 is the scenario's own
+PART = 10  # seeds of one test
+LED_PARTS = [(members, first) for members, led in seeds.LED.items() for first in led[::PART]]
 
 
 def _fine(result: Result) -> None:
@@ -32,6 +34,12 @@ def test_what_is_drawn_breaks_nothing(seed: seeds.Seed) -> None:
 def test_no_seed_fails_twice(seed: seeds.Seed, taught: str) -> None:
     assert taught
     _fine(seed_run(seed))
+
+
+@pytest.mark.parametrize(("members", "first"), LED_PARTS)
+def test_elections_under_a_swarm_break_nothing(members: int, first: int) -> None:
+    for seed in range(first, first + PART):
+        _fine(scenario_run("leader-swarm", members, seed))
 
 
 @pytest.mark.parametrize("name", NAMES)

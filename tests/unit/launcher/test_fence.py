@@ -42,6 +42,12 @@ def test_a_process_that_was_found_again_is_known_once_it_is_renewed() -> None:
     assert leaders.to_kill() == [(11, 101)]
 
 
+def test_a_leader_of_an_earlier_supervisor_is_one_of_its_successor() -> None:
+    leaders = Leaders()
+    leaders.told(Started("1", "service:a", 11, 101, 1.0, leads=True))
+    assert leaders.to_kill() == [(11, 101)]
+
+
 def test_a_process_that_starts_anew_is_no_leader_by_what_it_was() -> None:
     leaders = Leaders()
     leaders.asked(start("service:a", 7.0))

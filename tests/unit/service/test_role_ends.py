@@ -57,6 +57,17 @@ def test_a_restart_hands_over_too(rig: Any, make_package: Any) -> None:
     assert rig.starts[-1].env["HAB_ROLE"] == "follower"
 
 
+def test_a_restarted_service_would_lead_while_it_waits_for_its_role(
+    rig: Any, make_package: Any
+) -> None:
+    load(rig, make_package)
+    lead(rig)
+    rig.send(RestartService("web"))
+    rig.until(lambda: rig.office.role == "none" and rig.status("web").stage == "waiting", 15.0)
+    rig.run(6.0)
+    assert rig.office.stands.leads is True
+
+
 def test_an_unload_gives_up_the_seat(rig: Any, make_package: Any) -> None:
     load(rig, make_package)
     lead(rig)

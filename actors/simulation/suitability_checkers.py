@@ -1,0 +1,89 @@
+"""What must hold of suitability: read once a term, and no voter elects whom it outdoes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final, TypeAlias
+
+from actors.election import timing
+from actors.messages.election import LeaderElected, VoteGiven
+from actors.messages.runtime import ActorStarted
+from actors.messages.service import SuitabilityMeasured
+from actors.messages.simulation import FaultBegan, MachineStarted
+from actors.simulation.leader_checkers import Verdicts
+from actors.simulation.leadership import member_of
+from actors.simulation.plan import Plan
+from actors.simulation.story import Story
+
+HASTE_S: Final = timing.READING_S  # a value read no longer ago than that was read for this vote
+SLOWS: Final = ("pause", "freeze", "disk", "launcher")  # a hook may come too late, or not run
+
+Measured: TypeAlias = tuple[float, int]  # when, and the value
+Known: TypeAlias = dict[tuple[str, str, int], Measured]  # by group, member and term
+
+
+def the_fittest_leads(story: Story, plan: Plan) -> Verdicts:
+    """33: no voter has elected a member below its own suitability; equal ones go to greater ids.
+
+    Judged where both have just read it for this very term, and nothing kept a hook from being run.
+    """
+    del plan
+    slow_s = [t.began_s for t in story.troubles if t.what in SLOWS]
+    known: Known = {}
+    votes: dict[tuple[str, str, int, str], list[tuple[float, str]]] = {}
+    for logged in story.events:
+        event, member, at_s = logged.event, member_of(logged), logged.at_s
+        match event:
+            case SuitabilityMeasured(service_group=group, term=term, value=value):
+                known[group, member, term] = at_s, value
+            case VoteGiven(kind="topology") if member != event.candidate:
+                key = event.service_group, event.electorate, event.term, event.candidate
+                votes.setdefault(key, []).append((at_s, member))
+            case LeaderElected(kind="topology"):
+                key = event.service_group, event.electorate, event.term, event.leader
+                if not any(at_s - 10 < moment < at_s for moment in slow_s):
+                    yield from _compared(known, votes.get(key, ()), event)
+            case _:
+                pass
+
+
+def _compared(
+    known: Known, votes: Sequence[tuple[float, str]], elected: LeaderElected
+) -> Iterator[str | None]:
+    group, term, leader = elected.service_group, elected.term, elected.leader
+    mine = known.get((group, leader, term))
+    for voted_s, voter in votes:
+        theirs = known.get((group, voter, term))
+        if mine is None or theirs is None or not 0 <= voted_s - theirs[0] < HASTE_S:
+            continue
+        text = f"{voter[:8]} ({theirs[1]}) has elected {leader[:8]} ({mine[1]})"
+        fine = (theirs[1], voter) <= (mine[1], leader)
+        yield None if fine else f"{text} in term {term} of {group}"
+
+
+def suitability_is_read_once_a_term(story: Story, plan: Plan) -> Verdicts:
+    """33: a member reads its suitability once in a term, as long as its actors live."""
+    del plan
+    read: set[tuple[str, str, int]] = set()
+    for logged in story.events:
+        member = member_of(logged)
+        match logged.event:
+            case MachineStarted(member=whose):
+                read = {one for one in read if one[1] != whose}
+            case FaultBegan("kill") | FaultBegan("disk"):
+                read.clear()
+            case ActorStarted(name) if name.startswith(("service/", "election/")):
+                read = {one for one in read if one[1] != member}
+            case SuitabilityMeasured(service_group=group, term=term):
+                fine = (group, member, term) not in read
+                read.add((group, member, term))
+                text = f"{logged.id}: reads its suitability for term {term} of {group} again"
+                yield None if fine else text
+            case _:
+                pass
+
+
+CHECKERS: Final = (
+    the_fittest_leads,
+    suitability_is_read_once_a_term,
+)
