@@ -61,7 +61,9 @@ def withdraw(life: Life, for_s: float) -> Decision:
 
 def _problem(life: Life, resolved: PackageResolved, at: Moment) -> str:
     """Why a start in the package would surely fail, if so."""
-    package = resolved.package
+    package, named = resolved.package, spec_of(life).ident.split("/")
+    if package.ident.split("/")[: len(named)] != named:
+        return f"its spec names {spec_of(life).ident}, which {package.ident} is not"
     if not package.runnable:
         return f"{package.ident} has neither hooks/run nor run"
     switch = at.options.can_switch_user

@@ -251,8 +251,9 @@ def _teach(state: Conducting, scene: Scene) -> list[Effect]:
     """Tell what is decided to whoever has not said that he knows."""
     if state.stage != "ready" or state.rollout is None:
         return []
-    missing = [m for m in _all(scene) if m not in state.learned]
-    return [_to(state, member, StoreRollout(state.rollout)) for member in missing]
+    living = [m for m in sorted(scene.peers) if not scene.peers[m].gone]
+    step = StoreRollout(state.rollout)
+    return [_to(state, member, step) for member in living if member not in state.learned]
 
 
 def is_active(rollout: Rollout) -> bool:

@@ -394,7 +394,7 @@ def scene(rolling: Rolling, at: Moment) -> Scene:
         rolling.seated,
         rolling.peers,
         conducting.heard if conducting is not None else {},
-        spec.ident if is_pinned(spec) else rolling.polling.offered,
+        "" if is_pinned(spec) else rolling.polling.offered,
         spec.on_failure,
         float(spec.health_grace),
         max(PATIENCE * spec.health_grace, 30.0),
@@ -442,6 +442,8 @@ def status_of(rolling: Rolling) -> UpdateStatus:
     reason = conducting.waits if conducting is not None else ""
     if conducting is not None and not conducting.rollout and polling.unasked:
         reason = polling.unasked
+    if conducting is not None and is_pinned(rolling.standing.spec):
+        return UpdateStatus("pinned", "", f"{rolling.standing.spec.ident} names one release")
     if not rolling.leader:
         reason = f"nobody conducts yet{': ' + rolling.why if rolling.why else ''}"
     if rolling.standing.spec.desired_state == "down":
@@ -464,6 +466,8 @@ def view(rolling: Rolling) -> RolloutView:
     waits = conducting.waits if conducting is not None else ""
     if not rolling.leader:
         waits = f"nobody conducts{': ' + rolling.why if rolling.why else ''}"
+    elif conducting is not None and is_pinned(rolling.standing.spec):
+        waits = f"{rolling.standing.spec.ident} names one release"
     elif conducting is not None and not rolling.seated.voters:
         waits = "the electorate is not known, or is changing"
     return RolloutView(

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from actors.messages.depot import PackageResolved
 from actors.messages.ring import Census
+from actors.messages.runtime import CallFailed
 from actors.messages.service import (
     LoadService,
     RestartService,
@@ -16,7 +18,15 @@ from actors.messages.service import (
     UnloadService,
     UpdateService,
 )
-from actors.messages.update import DepotChanged, DepotUnasked, ReleaseTaken, UpdateFound, UpdateHeld
+from actors.messages.update import (
+    DepotChanged,
+    DepotUnasked,
+    ReleaseTaken,
+    TakeRelease,
+    UpdateFound,
+    UpdateHeld,
+    WithdrawService,
+)
 from actors.simulation.processes import Behaviour
 
 AT_ONCE = ServiceSpec(ident="acme/web", update_strategy="at-once")
@@ -303,3 +313,37 @@ def test_the_death_of_the_supervisor_only_delays_an_update(
     rig.machine.kill_supervisor()
     rig.run(3 * PERIOD_S)
     assert runs(rig) == TWO
+
+
+def test_a_service_takes_no_release_that_its_spec_does_not_name(
+    rig: Any, make_package: Any
+) -> None:
+    pinned = ServiceSpec(ident=ONE, update_strategy="rolling")
+    rig.command(LoadService(pinned))
+    pid = rig.pid("web")
+    other = make_package(version="2.0")
+    answer = rig.command(TakeRelease(PackageResolved(other)), to="service/web")[-1]
+    assert isinstance(answer, CallFailed)
+    assert "names acme/web/1.0" in answer.text
+    assert rig.pid("web") == pid
+
+
+def test_an_order_that_is_too_late_is_not_followed(rig: Any, make_package: Any) -> None:
+    rig.command(LoadService(AT_ONCE))
+    pid = rig.pid("web")
+    late = TakeRelease(PackageResolved(make_package(version="2.0")), not_after_s=0.001)
+    rig.command(late, to="service/web")
+    rig.run(3.0)
+    assert rig.pid("web") == pid
+
+
+def test_a_service_that_is_withdrawn_runs_on_and_comes_back_by_itself(rig: Any) -> None:
+    rig.command(LoadService(AT_ONCE))
+    rig.run(1.0)
+    pid = rig.pid("web")
+    rig.tell("service/web", WithdrawService(3.0))
+    rig.run(0.5)
+    assert not rig.rumors()[-1].body.up
+    rig.run(4.0)
+    assert rig.rumors()[-1].body.up
+    assert rig.pid("web") == pid
