@@ -22,6 +22,8 @@ _NOW_S = 1.0  # younger than this is "now" to a reader
 
 # How the ring's word for a member's health reads behind "the ring holds it for".
 _HELD = {"suspect": "suspect", "confirmed": "dead", "departed": "departed for good"}
+# What a leader of each kind does, of a group.
+_DOES = {"topology": "leads", "update": "conducts the updates of"}
 # What an event says briefly, as the rest of a sentence about the leader.
 _ENDS = {
     "told to step down": "an operator told it to step down",
@@ -86,24 +88,24 @@ def story(view: ElectionView, ring: Ring, terms: tuple[Term, ...], when: When) -
 def _headline(
     view: ElectionView, ring: Ring, present: Term | None, before: list[Term], when: When
 ) -> list[str]:
-    what = f"{view.service_group} ({view.kind})"
+    what = f"{_DOES[view.kind]} {view.service_group} ({view.kind})"
     if present is not None:
         since = ""
         if (began := present.began) is not None:
             since = f", since {when.clock(began.wall)} ({when.ago(began.wall)}){_id(began)}"
-        said = [f"{ring.called(view.leader)} leads {what} in term {view.term}{since}."]
+        said = [f"{ring.called(view.leader)} {what} in term {view.term}{since}."]
         return [*said, _lease(view)] if view.lease_s > 0 else said
     if not view.electorate:
         return [
             (
-                f"Nobody leads {what}: it has no electorate yet, that is, nobody has settled which "
+                f"Nobody {what}: it has no electorate yet, that is, nobody has settled which "
                 "members vote."
             )
         ]
     since = ""
     if before and (lost := before[-1].lost) is not None:
         since = f" since {when.clock(lost.wall)} ({when.ago(lost.wall)}){_id(lost)}"
-    return [f"Nobody leads {what}{since}."]
+    return [f"Nobody {what}{since}."]
 
 
 def _lease(view: ElectionView) -> str:
@@ -252,6 +254,8 @@ def steps(view: ElectionView, ring: Ring, terms: tuple[Term, ...]) -> list[Step]
             )
     if leader_of(view) and view.kind == "topology":
         said.append(Step(f"hab svc step-down {group}", "let another member lead"))
+    if leader_of(view) and view.kind == "update":
+        said.append(Step(f"hab svc rollout status {group}", "see which updates it conducts"))
     if view.electorate and not leader_of(view) and not said:
         said.append(
             Step(

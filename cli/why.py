@@ -98,8 +98,9 @@ def why_command(subject: str, *, last: int, member: str, asked: Session, as_json
     """Tell why something is as it is: what happened to it lately, and what led to each step.
 
     SUBJECT is a service (redis, core/redis, redis.default), an actor (service/redis, gossip), a
-    member (its name or the beginning of its id), or the id of an event. All members are asked: a
-    cause may lie on another one, also where --member says whose events are to be explained.
+    member (its name or the beginning of its id), an election (election/redis.default/topology), or
+    the id of an event. All members are asked: a cause may lie on another one, also where --member
+    says whose events are to be explained.
     """
     log = Log(asked, member)
     story = _story(log, _subject(log, asked, subject, last), last)

@@ -265,6 +265,14 @@ def test_why_tells_who_leads_since_when_how_it_won_and_how_the_last_ended(
     assert "[b7000000:1:10]" not in text
 
 
+def test_why_of_an_update_leader_says_that_it_conducts_updates(hab: Hab, gateway: Start) -> None:
+    with gateway(ring(replace(LED, kind="update"))):
+        told = hab("election", "why", GROUP)
+    assert "beta (b7000000) conducts the updates of redis.acme (update) in term 4" in told.stdout
+    assert "hab svc rollout status redis.acme" in told.stdout
+    assert "step-down" not in told.stdout
+
+
 def test_why_without_a_leader_says_since_when_and_what_is_waited_for(
     hab: Hab, gateway: Start
 ) -> None:
