@@ -5,6 +5,7 @@ from __future__ import annotations
 from actors.election import electorate
 from actors.election.state import Election, Leading
 from actors.messages.base import MemberId, Message
+from actors.messages.election import Electorate
 from actors.messages.runtime import CallFailed, Ok
 
 REFUSED = 8  # the exit code of a refusal by a safety guard
@@ -39,6 +40,17 @@ def outcome(state: Election, term: int, to: MemberId) -> Message | None:
         return None
     text = f"no voter of {group} is ready to lead after it; it leads on in term {term}"
     return CallFailed("Refused", text, "no-successor", exit_code=REFUSED)
+
+
+def known(state: Election, record: Electorate) -> CallFailed:
+    """The refusal to found a second electorate."""
+    group = state.place.service_group
+    names = ", ".join(voter.member for voter in record.voters)
+    text = (
+        f"electorate {record.id} of {group} is there already, with voters {names}; a seat is asked "
+        "for. Depart voters that are gone for good (`hab sup depart`)"
+    )
+    return CallFailed("Refused", text, "exists", exit_code=REFUSED)
 
 
 def founded(state: Election) -> Message:

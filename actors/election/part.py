@@ -360,6 +360,8 @@ class Part:
         state = self._known
         if state.record is not None:
             return [Reply(orders.founded(state))]
+        if state.seen is not None and not force:
+            return [Reply(orders.known(state, state.seen))]
         if self._stood is None or self._seen is None:
             what = "its service is not loaded" if self._seen else "the ring is not settled"
             return [Reply(CallFailed("ActorUnavailableError", f"{what} yet; try again"))]

@@ -25,16 +25,33 @@ ABSENT_S: Final = 72 * 3600.0  # a voter not alive for so long loses its seat
 def see(state: Election, seen: RingSeen, now: float, random: Random) -> Decision:
     """Take what the ring says now in place of what it said before."""
     effects: list[Effect] = []
-    for record in seen.electorates:
+    records = [record for record in seen.electorates if counts(state, record, seen)]
+    for record in records:
         state, more = hear_record(state, record, now, random)
         effects += more
-    known = {record.id for record in seen.electorates}
+    known = {record.id for record in records}
     if state.seen is not None and state.seen.id not in known:
         state = replace(state, seen=None)  # it was withdrawn: there is no such electorate any more
+    if state.rival is not None and state.rival.id not in known:
+        state = replace(state, rival=None)
     state = replace(state, sworn=frozenset(seen.departed), absent=_absent(state, seen, now))
     state, more = _given_up(state, seen)
     state, told = _follow(state, seen.leader)
     return state, [*effects, *more, *told]
+
+
+def counts(state: Election, record: Electorate, seen: RingSeen) -> bool:
+    """Whether a record is one to go by.
+
+    Where all voters have departed there is no electorate any more. And nobody gives way to one
+    with no living voter: nobody there could take its members in.
+    """
+    if state.record is not None and record.id == state.record.id:
+        return True
+    voters = {voter.member for voter in electorate.electors(record)}
+    if state.record is not None:
+        return bool(voters.intersection(seen.living))
+    return not voters <= set(seen.departed)
 
 
 def hear_record(state: Election, told: Electorate, now: float, random: Random) -> Decision:

@@ -26,6 +26,7 @@ from actors.messages.ring import DepartMember, LeaveRing
 
 SERVICES_S = 20.0  # TERM must end everything within 30 s; the launcher needs the rest for leftovers
 RING_S = 1.0  # goodbyes are best effort
+FAREWELL_S = 0.5  # for the word that it has departed to reach a few
 SEATS_S = 11.0  # elections answer within 10 s
 SEATS = "departing:seats"
 
@@ -70,6 +71,10 @@ def go_on(ending: Ending, stage: str) -> Decision:
             Ask("gossip", LeaveRing(), call="ending:ring"),
             After(RING_S, EndingOverdue("ring"), name="ending"),
         ]
+    if stage == "services" and ending.how == "departed":
+        # What gossip has said of it has still to leave the process.
+        farewell = After(FAREWELL_S, EndingOverdue("ring"), name="ending")
+        return replace(ending, stage="ring"), [farewell]
     return _end(ending)
 
 
