@@ -38,6 +38,11 @@ def number(record: Electorate, *, gone: bool = False) -> int:
     return (term * _VERSIONS + version) << 2 | record.committed << 1 | gone
 
 
+def term_of(number_: int) -> int:
+    """The term in the number of a record's rumor."""
+    return (number_ >> 2) // _VERSIONS
+
+
 def electorate_rumor(record: Electorate, *, gone: bool = False) -> PublishRumor:
     """What gossip is to spread of a record, or that there is no such electorate any more."""
     key = f"{record.service_group}/{record.id}"
@@ -105,6 +110,7 @@ class Groups:
         self._is_whole = False
         self._facts: dict[str, dict[RumorId, Fact]] = {}
         self._group_of: dict[RumorId, str] = {}
+        self._past: dict[str, int] = {}  # group → greatest term of an electorate that was withdrawn
 
     def members(self, views: tuple[MemberView, ...]) -> bool:
         """Take all members in; whether their standing is another than before."""
@@ -125,7 +131,7 @@ class Groups:
         about: set[str] = set()
         if complete:
             about, self._is_whole = set(self._facts), True
-            self._facts, self._group_of = {}, {}
+            self._facts, self._group_of, self._past = {}, {}, {}
         for rumor in told:
             about |= self._take(rumor)
         return about
@@ -156,6 +162,7 @@ class Groups:
             ),
             electorates=records,
             leader=self._leader(kind, facts, records),
+            past_term=self._past.get(group, 0),
         )
 
     def _leader(
@@ -182,6 +189,10 @@ class Groups:
             about.add(group)
             if not self._facts[group]:
                 del self._facts[group]
+        if rumor.gone and rumor.kind == "electorate":
+            group = rumor.key.rpartition("/")[0]
+            self._past[group] = max(self._past.get(group, 0), term_of(rumor.incarnation))
+            about.add(group)
         fact = None if rumor.gone else fact_of(rumor)
         if fact is not None:
             group = fact.service_group

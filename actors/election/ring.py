@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 from actors.effects import Effect, Emit
 from actors.election import electorate, founding, seats
-from actors.election.ballot import has_left
+from actors.election.ballot import has_left, raised
 from actors.election.roles import follow, nobody_leads
-from actors.election.state import Decision, Election, Leading, Waiting, learn
+from actors.election.state import Decision, Election, Leading, Waiting, keep, learn
 from actors.messages.election import Electorate, LeaderFollowed, Leadership, RingSeen
 
 if TYPE_CHECKING:
@@ -35,6 +35,10 @@ def see(state: Election, seen: RingSeen, now: float, random: Random) -> Decision
     if state.rival is not None and state.rival.id not in known:
         state = replace(state, rival=None)
     state = replace(state, sworn=frozenset(seen.departed), absent=_absent(state, seen, now))
+    if state.record is None and seen.past_term > state.ballot.term:
+        # Whatever checks terms sees them grow, also where the group was unloaded everywhere.
+        state, kept = keep(state, raised(state.ballot, seen.past_term))
+        effects += kept
     state, more = _given_up(state, seen)
     state, told = _follow(state, seen.leader)
     return state, [*effects, *more, *told]

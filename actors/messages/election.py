@@ -538,7 +538,7 @@ class RingSeen(Message, frozen=True):
 
     `living` are alive or suspect, `departed` out for good. `candidates` offer the service and would
     take part, `expect` is the greatest `--bootstrap-expect` among them. `leader` is who was elected
-    last, of what is told.
+    last, of what is told; `past_term` the greatest term of electorates that are no more.
     """
 
     living: tuple[MemberId, ...] = ()
@@ -547,6 +547,7 @@ class RingSeen(Message, frozen=True):
     expect: int = 0
     electorates: tuple[Electorate, ...] = ()
     leader: Leadership | None = None
+    past_term: int = 0
 
 
 class RoundsDue(Message, frozen=True):

@@ -192,6 +192,30 @@ def test_a_member_whose_service_is_unloaded_gives_up_its_seat_and_its_ballot() -
     }
 
 
+def test_a_group_unloaded_everywhere_goes_on_with_greater_terms() -> None:
+    elected, leader = whole("again")
+    ring = elected.ring
+    ring.machines[leader].power_off()
+    elected.wait_for_leader(besides=leader)
+    ring.machines[leader].start()
+    ring.run_for(10.0)
+    before = max(event.term for _, _, event in elected.events(LeaderElected))  # type: ignore[attr-defined]
+    for machine in range(3):
+        elected.stop_standing(machine)
+        unload = WithdrawFromElection("db", GROUP, KIND)
+        answer = ring.ask(ring.machines[machine], "election", unload, within_s=12.0)
+        assert answer == Ok("the seat is given up")
+    began = len(elected.events(LeaderElected))
+    ring.run_for(3.0)
+    elected.heard.silent.clear()
+    for machine in range(3):
+        elected.kill(machine, "service/db")  # which stands again
+    elected.wait_for_leader()
+    ring.run_for(8.0)
+    (again,) = [event for _, _, event in elected.events(LeaderElected)[began:]]
+    assert again.term > before  # type: ignore[attr-defined]
+
+
 def test_a_fourth_member_gets_a_seat_and_a_departed_one_loses_it() -> None:
     elected = Elected("seats", 4)
     elected.start(0, 1, 2)

@@ -88,6 +88,16 @@ def test_the_number_of_a_record_grows_with_it_and_its_end_is_above() -> None:
     assert number(huge, gone=True) < 1 << 62  # gossip takes nothing above
 
 
+def test_the_term_of_a_withdrawn_electorate_is_remembered() -> None:
+    last = electorate.committed(electorate.restamped(RECORD, 7))
+    found = known(spread(electorate_rumor(last)))
+    assert seen(found).past_term == 0
+    assert found.rumors([spread(electorate_rumor(last, gone=True))], complete=False) == {GROUP}
+    assert seen(found).past_term == 7
+    assert seen(found).electorates == ()
+    assert seen(known(spread(electorate_rumor(last, gone=True)))).past_term == 7
+
+
 def test_a_record_counts_under_its_own_key_and_number_alone() -> None:
     rumor = spread(electorate_rumor(RECORD))
     assert electorate_of(rumor) == RECORD

@@ -141,6 +141,13 @@ def test_who_has_no_seat_follows_whom_the_ring_names() -> None:
     assert said(effects, RoleChanged) == []
 
 
+def test_terms_grow_over_the_end_of_an_electorate() -> None:
+    state, _ = hear(member(None), RingSeen(living=ALL, past_term=7))
+    assert state.ballot.term == 7
+    state, _ = hear(member(), RingSeen(living=ALL, past_term=7))
+    assert state.ballot.term == 0  # its own electorate goes its own way
+
+
 def test_a_voter_believes_no_rumor_of_a_leader() -> None:
     led = Leadership(GROUP, "topology", "e1", 4, D)
     _, effects = hear(member(), RingSeen(living=ALL, electorates=(RECORD,), leader=led))
