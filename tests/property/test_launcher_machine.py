@@ -60,6 +60,7 @@ class LauncherMachine(RuleBasedStateMachine):
         self.supervisor = 0
         self.asks = 0
         self.open_asks: set[str] = set()
+        self.nobodys_asks: set[str] = set()  # of supervisors that have ended
         self.exit_code: int | None = None
         self.term_at: float | None = None
         self.hear(Begin())
@@ -115,7 +116,8 @@ class LauncherMachine(RuleBasedStateMachine):
             assert report.pid not in self.living, "an end is told of the dead"
             assert report.pid not in self.remnants, "… and their whole group"
             for ask in report.asks:
-                self.open_asks.remove(ask)
+                if ask not in self.nobodys_asks:  # a group may end in the very tick it is killed in
+                    self.open_asks.remove(ask)
         elif isinstance(report, Started | StartFailed | Listing) and report.ask:
             self.open_asks.discard(report.ask)
 
@@ -136,6 +138,7 @@ class LauncherMachine(RuleBasedStateMachine):
 
     def supervisor_gone(self, code: int | None, signal: int | None) -> list[Input]:
         pid, self.supervisor = self.supervisor, 0
+        self.nobodys_asks |= self.open_asks
         self.open_asks.clear()
         return [SupervisorEnded(pid, code, signal)]
 
