@@ -27,6 +27,7 @@ PASSING: Final = frozenset({"initializing", "starting"})  # a start that goes we
 KEYS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("ServiceStageChanged", "HealthChanged", "ProcessAdopted"), "SR"),
     "AccountMissing": "SR",
+    "RoleTaken": "SR",
     "HookFailed": "HK",
     **dict.fromkeys(("RenderingFailed", "ServiceFilesChanged", "TemplateSaid", "SealedKept"), "CF"),
     **dict.fromkeys(("ConfigApplied", "FileUploaded"), "CF"),

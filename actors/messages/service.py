@@ -410,7 +410,7 @@ class RoleTaken(Event, frozen=True):
     role: str
     term: int
     leader: MemberId = ""
-    sentence: ClassVar[str] = "{service} acts as {role} of {service_group} in term {term}"
+    sentence: ClassVar[str] = "role of {service} in {service_group}: {role} (term {term})"
 
 
 class SuitabilityMeasured(Event, frozen=True):

@@ -44,6 +44,7 @@ def test_a_services_events_are_said_in_its_groups_name(say: Callable[..., Said])
         (
             event("ServiceStageChanged", "web is up: pid 7", stage="up", service_group="web.x"),
             event("HookFailed", "post-stop of web failed: 4", service_group="web.x"),
+            event("RoleTaken", "role of web in web.x: leader (term 3)", service_group="web.x"),
             event("ServiceLoaded", "web was loaded (acme/web)"),
             event("RenderingFailed", "the files of web stay as they are: user.toml: …"),
         )
@@ -51,6 +52,7 @@ def test_a_services_events_are_said_in_its_groups_name(say: Callable[..., Said])
     assert said.lines == [
         "web.x(SR): web is up: pid 7",
         "web.x(HK): post-stop of web failed: 4",
+        "web.x(SR): role of web in web.x: leader (term 3)",
         "hab-sup(SD): web was loaded (acme/web)",
         "hab-sup(CF): the files of web stay as they are: user.toml: …",
     ]

@@ -10,7 +10,13 @@ import pytest
 from actors.messages.depot import RenderingFailed, ServiceFilesChanged, TemplateSaid
 from actors.messages.gateway import QueryReport, ServiceReport
 from actors.messages.groups import GroupConfig, GroupFacts, GroupFile
-from actors.messages.ring import Census, GroupMember, ServiceInfo
+from actors.messages.ring import (
+    Census,
+    GroupElection,
+    GroupElections,
+    GroupMember,
+    ServiceInfo,
+)
 from actors.messages.runtime import CallFailed
 from actors.messages.service import HookFailed, LoadService, ServiceSpec, StopService
 from actors.service.life import Life, Moment
@@ -291,3 +297,29 @@ def test_a_report_has_the_configuration_in_force_and_the_last_unwanted_end(
     assert (told.status.stage, told.hooks) == ("backoff", ("run",))
     assert told.ended_pid is not None
     assert 0 <= told.ended_s < 1
+
+
+def test_who_is_bound_to_a_group_follows_its_leader(rig: Any, make_package: Any) -> None:
+    package = make_package(version="2.0", hooks=("run", "reconfigure"), binds={"db": ()})
+    text = b"{{#with bind.db.leader}}{{member_id}}{{/with}} {{bind.db.first.member_id}}"
+    rig.shelf.add(package, config={"app.conf": text})
+    one, two = "1" * 32, "2" * 32
+    members = tuple(
+        GroupMember(ServiceInfo(member, "db.default", "acme/db/1/2", up=True), "alive")
+        for member in (one, two)
+    )
+
+    def led(version: int, election: GroupElection) -> Census:
+        return Census(version, {"db.default": members}, {"db.default": GroupElections(election)})
+
+    rig.census = led(2, GroupElection("finished", two, 3))
+    spec = ServiceSpec(ident="acme/web", binds=("db:db.default",))
+    assert rig.command(LoadService(spec))[-1].outcome == "up"
+    pid = rig.pid("web")
+    assert rig.shelf.written["web"]["config/app.conf"].decode() == f"{two} {two}"
+    rig.census = led(3, GroupElection("running"))
+    rig.until(lambda: rig.shelf.written["web"]["config/app.conf"].decode() == f" {one}")
+    rig.census = led(4, GroupElection("finished", one, 4))
+    rig.until(lambda: rig.shelf.written["web"]["config/app.conf"].decode() == f"{one} {one}")
+    rig.until(lambda: hooks_run(rig, "reconfigure") == 2)
+    assert rig.pid("web") == pid
