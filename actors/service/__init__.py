@@ -77,4 +77,8 @@ which a member that has more than the candidate, and cannot tell at the moment, 
 
 2026-11-25: A process that cannot be told to lead is stopped, and its member steps down only then.
 Rejected: stepping down at once, while half a leader still runs.
+
+2026-11-25: Where the record cannot be written, all that may have been lost with it is asked for
+anew (`unwritten`); a member that cannot write down that it leads does not. Rejected: going on with
+what was decided, of which a disk that is full for a moment leaves half.
 """

@@ -58,7 +58,7 @@ from actors.messages.service import (
     StartSettled,
 )
 from actors.messages.update import ReturnService, TakeRelease, WithdrawService
-from actors.service import fitness, hooks, leaving, roles, suitability
+from actors.service import fitness, hooks, leaving, roles, suitability, unwritten
 from actors.service.discovery import FACTS_S, discovered, nothing_lives, want_spec
 from actors.service.gates import CENSUS_LATE, CENSUS_UNKNOWN
 from actors.service.hook_runs import has_hook, hook_due, hook_ended, run_due
@@ -194,6 +194,8 @@ def _react(life: Life, message: Message, call: str, at: Moment) -> Decision:
             return (life, []) if changed is life else _heard(changed, at)
         case PersistFailed(path, reason) if life.phase == "starting" and life.pid is None:
             return not_started(life, f"{path} cannot be written: {reason}", at)
+        case PersistFailed():
+            return unwritten.again(life)
         case TakeRelease():
             return take(life, message, at)
         case WithdrawService(for_s):
@@ -253,7 +255,6 @@ def _reminded(life: Life, message: Message, at: Moment) -> Decision:
             | TemplatesRead()
             | ServicePrepared()
             | CallFailed()
-            | PersistFailed()
             | RetryStart()
             | StartSettled()
             | GatesDue()

@@ -83,6 +83,7 @@ steps = st.one_of(
     st.tuples(st.just("hook"), st.tuples(names, hooks)),
     st.tuples(st.just("acks"), st.booleans()),
     st.tuples(st.just("census"), st.booleans()),
+    st.tuples(st.just("disk"), st.booleans()),
     st.tuples(st.just("suitability"), st.none()),
     st.tuples(st.just("supervisor"), st.none()),
     st.tuples(st.just("crash"), st.none()),
@@ -111,6 +112,8 @@ def perform(rig: Any, verb: str, what: Any) -> None:
             rig.office.acked = what
         case "census":
             rig.census = listed(other=what)
+        case "disk":
+            rig.machine.disk.faults.failing = "" if what else "no space left"
         case "suitability":
             rig.tell("election", ReadSuitability(GROUP, "topology", rig.office.term + 1))
         case "supervisor":
@@ -146,6 +149,7 @@ def test_whatever_happens_nobody_acts_as_leader_without_the_role(
         rig.run(pause_s)
     rig.programs = {"hook:": Behaviour(runs_s=0.02)}
     rig.office.acked = True
+    rig.machine.disk.faults.failing = ""
     rig.census = listed(other=True)
     for pid in [p.pid for p in rig.live() if p.start.key.startswith("hook:")]:
         rig.machine.table.end(rig.machine.table.processes[pid], 0, None)

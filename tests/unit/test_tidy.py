@@ -33,6 +33,7 @@ BY_ACTOR = {
     "actors.service.lifecycle": "its tests are the stories of whole services",
     "actors.service.sealed": "likewise, of one that is encrypted for",
     "actors.service.discovery": "likewise",
+    "actors.service.unwritten": "likewise",
     "actors.service.telling": "likewise",
     "actors.service.updating": "likewise",
     "actors.specs.waiting": "commands and their outcomes (unit/specs) are its tests",

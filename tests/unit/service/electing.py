@@ -181,7 +181,7 @@ class StandIn(Actor):
         if office.holds:
             if told.role == "leader" or office.settle_by_s:
                 return []
-            return self._demote(min(now + 1.3, office.renewed_s + SETTLE_S))
+            return self._demote(office.renewed_s + SETTLE_S)
         office.term += 1
         office.role, office.since_s = told.role, now
         office.leader = {"leader": self.context.member, "follower": OTHER}.get(told.role, "")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from electing import DB, GROUP, OTHER, TELLS, conf, follow, lead, load, roles, settled, told
 
-from actors.messages.election import RoleChanged
+from actors.messages.election import ReadSuitability, RoleChanged
 from actors.messages.process import ProcessEnded
 from actors.messages.ring import Census
 from actors.messages.service import (
@@ -189,7 +189,7 @@ def test_a_leader_whose_hook_fails_to_demote_it_is_gone_in_time(
     pid = lead(rig)
     rig.programs["hook:web:role-changed"] = bad
     rig.elect("none")
-    rig.until(lambda: settled(rig) == ("none", 1), 1.4)
+    rig.until(lambda: settled(rig) == ("none", 1), 4.0)
     assert rig.pid("web") != pid
     assert rig.events(HookFailed)[-1].hook == "role-changed none"
 
@@ -245,6 +245,21 @@ def test_a_leader_whose_lease_is_not_renewed_is_killed_and_says_why(
     rig.machine.resume()
     rig.run(1.0)
     assert rig.pid("web") is None
+
+
+def test_who_cannot_write_down_that_it_leads_does_not(rig: Any, make_package: Any) -> None:
+    load(rig, make_package, "role-changed", "suitability", config=TELLS)
+    pid = follow(rig)
+    rig.machine.disk.faults.failing = "no space left"
+    rig.elect("leader")
+    rig.until(lambda: any(said.failed for said in rig.office.fitness))
+    assert told(rig) == []
+    assert rig.pid("web") != pid
+    rig.tell("service/web", ReadSuitability(GROUP, "topology", 7))
+    rig.until(lambda: bool(rig.office.read))
+    rig.machine.disk.faults.failing = ""
+    assert lead(rig) != pid
+    assert told(rig) == []
 
 
 # ── others die ──
