@@ -1,8 +1,7 @@
 """What must hold of every run, judged from its event log alone.
 
-Safety is judged throughout, liveness from the last disturbance on. A checker says how often it had
-something to judge: one that never has proves nothing. Numbers in names are those of the ring's
-invariants, which the tests' docstrings list.
+Safety is judged throughout, liveness from the last disturbance on. A checker counts what it had to
+judge: one that had nothing proves nothing. Numbers are of invariants, which `tests` list by name.
 """
 
 from __future__ import annotations
@@ -32,6 +31,7 @@ from actors.simulation import (
     service_checkers,
     suitability_checkers,
     traffic_checkers,
+    update_checkers,
 )
 from actors.simulation.eventlog import Logged
 from actors.simulation.plan import (
@@ -493,7 +493,7 @@ CHECKERS: Final[tuple[Checker, ...]] = (
     _of_story(service_checkers.the_census_is_true),
     _of_story(group_checkers.accepted_facts_hold),
     _of_story(group_checkers.files_follow_the_facts),
-    *(_of_story(check) for module in LEADERSHIP for check in module.CHECKERS),
+    *(_of_story(check) for module in (update_checkers, *LEADERSHIP) for check in module.CHECKERS),
     _of_story(traffic_checkers.frames_stay_small),
     _of_story(traffic_checkers.idle_rings_are_quiet),
     _of_story(traffic_checkers.a_change_costs_little),

@@ -9,6 +9,7 @@ from actors.messages.election import LeaseRenewed, StepDown
 from actors.messages.ring import DepartMember, PublishRumor, ServiceInfo
 from actors.messages.runtime import KillActor
 from actors.messages.simulation import FaultBegan, FaultEnded
+from actors.messages.update import DepotChanged
 from actors.simulation.eventlog import Logged
 from actors.simulation.fabric import LinkQuality
 from actors.simulation.plan import Fault
@@ -109,9 +110,8 @@ class Faults:
             case "command":
                 verb, _, service = fault.detail.partition(" ")
                 self._workload.give(machine, verb, service)
-            case "apply" | "upload":
-                service, _, name = fault.detail.partition(" ")
-                self._workload.apply(machine, service, name, int(fault.amount))
+            case "apply" | "upload" | "release" | "no-install":
+                self._give(fault, machine)
             case "service":
                 machine.table.kill(f"service:{fault.detail}")
             case "step-down":
@@ -213,6 +213,20 @@ class Faults:
         for _ in range(draw.randrange(1, 4)):
             frame[draw.randrange(len(frame))] = draw.randrange(256)
         return bytes(frame[: draw.randrange(len(frame) + 1)])
+
+    def _give(self, fault: Fault, machine: Machine) -> None:
+        """What people give to groups, and to the depot."""
+        match fault.what:
+            case "apply" | "upload":
+                service, _, name = fault.detail.partition(" ")
+                self._workload.apply(machine, service, name, int(fault.amount))
+            case "release":
+                self._workload.offer(*fault.detail.split(" "))
+                self._tell(machine, "update", DepotChanged(""))
+            case "no-install":
+                self._ring.unsound.add(self._workload.release(*fault.detail.split(" ")))
+            case _:
+                raise AssertionError(f"nothing is given by {fault.what}")
 
     def _tell(self, machine: Machine, to: str, message: object) -> None:
         supervisor = machine.supervisor

@@ -253,14 +253,13 @@ def one_electorate_is_left(story: Story, plan: Plan) -> Verdicts:
             text = f"{logged.id}: {event.electorate} is dissolved into {event.into}"
             yield None if kept <= own else f"{text}, which was founded later"
     last = last_seen(story)
-    for group in founded:
-        names = {
-            view[3]
-            for seen in last.values()
-            for key, view in seen.elections.items()
-            if key.rpartition("/")[0] == group and view[3]
-        }
-        yield None if len(names) <= 1 else f"{group} has electorates {sorted(names)} at the end"
+    names: dict[str, set[str]] = {}  # by group and kind: each kind keeps a record of its own
+    for seen in last.values():
+        for key, view in seen.elections.items():
+            if key.rpartition("/")[0] in founded and view[3]:
+                names.setdefault(key, set()).add(view[3])
+    for key, found in names.items():
+        yield None if len(found) <= 1 else f"{key} has electorates {sorted(found)} at the end"
 
 
 def last_seen(story: Story) -> dict[int, ElectionsSeen]:

@@ -79,6 +79,7 @@ class SupervisorProcess:
         PackagesPort(
             *(scheduler, self.life, self.world, packages, machine.directories),
             offers=ring.offers,
+            unsound=ring.unsound,
             suitability=machine.suitability,
         )
         EventPort(scheduler, self.life, self.world, ring.log)

@@ -8,7 +8,7 @@ configuration, `led` one for its roles, `fit` that and its suitability ("soft-fi
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final, TypeAlias
 
 from actors.messages.base import Message
@@ -103,10 +103,12 @@ class PackagesPort:
         directories: Directories,
         *,
         offers: Mapping[str, str],
+        unsound: Collection[str],
         suitability: Mapping[str, int],
     ) -> None:
         self._directories = directories
         self._offers = offers
+        self._unsound = unsound
         self._suitability = suitability  # what that hook says, by service
         self._scheduler = scheduler
         self._life = life
@@ -124,6 +126,8 @@ class PackagesPort:
         match message:
             case ResolvePackage(ident) if ident.startswith(f"{MISSING}/"):
                 return CallFailed("Refused", f"{ident} is not installed", "not-found")
+            case ResolvePackage(ident) if ident in self._unsound:
+                return CallFailed("Refused", f"{ident} needs what is nowhere", "bad-package")
             case ResolvePackage(ident, install):
                 found = self._directories.newest(ident)
                 if install and ident.count("/") == 3:

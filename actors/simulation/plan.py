@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from math import ceil, log2, log10
 from typing import Final, Literal, TypeAlias, get_args
 
-from actors.messages.service import Topology
+from actors.messages.service import Strategy, Topology
 from actors.simulation.fabric import LinkQuality
 from actors.simulation.lanes import Pace
 from actors.simulation.machine import Quartz
@@ -40,6 +40,8 @@ Kind: TypeAlias = Literal[
     "service",  # SIGKILL to the process of the service `detail`
     "publish",  # the member changes a fact of its own
     "depart",  # `machines` are departed by command given at `others`
+    "release",  # the depot offers a release: `detail` is "web1 2.0.0/20260201000000"; all poll soon
+    "no-install",  # the release `detail` (as above) cannot be installed by anybody
     "step-down",  # somebody tells the leader of the service `detail` to step down
     "sick",  # the health check of the service `detail` says critical
     "garbage",  # frames that are no frames arrive
@@ -95,6 +97,7 @@ class Service:
     topology: Topology = "standalone"
     suitability: tuple[int, ...] = ()
     expect: int = 3  # members of the group before it is founded
+    strategy: Strategy = "none"
 
     @property
     def is_steady(self) -> bool:

@@ -41,6 +41,7 @@ class Ring:
             self.fabric.watch = self._carried
         self.machines: list[Machine] = []
         self.offers: dict[str, str] = {}  # the channel all depots have: ident → full ident
+        self.unsound: set[str] = set()  # packages that cannot be installed
 
     def add(self, root: Root, quartz: Quartz | None = None) -> Machine:
         """A new machine; it is not started."""

@@ -25,8 +25,9 @@ event of each frame. Unknown keys are errors, with what would be known.
 
 `machines = "all"` are all there are. A service of `topology = "leader"` is founded once `expect`
 members (left out: all of them, at least 3) are seen; `suitability` is what its hook says on each
-machine. A fault is struck by `aim = "leader NAME"` at whoever leads then (or
-at its "followers", or at all "others"). More faults are drawn from the seed by
+machine. Its `strategy` says how it is updated when a fault `release` lets the depot offer another
+release. A fault is struck by `aim = "leader NAME"` at whoever leads then (or at its "followers", or
+at all "others"). More faults are drawn from the seed by
 
     [swarm]
     every = "3s"        # one on the average
@@ -46,7 +47,7 @@ from dataclasses import fields, replace
 from typing import Any, Final, get_args
 
 from actors.errors import UsageError
-from actors.messages.service import Topology
+from actors.messages.service import Strategy, Topology
 from actors.simulation.drawing import Swarm, draw_quartz, draw_swarm
 from actors.simulation.fabric import LinkQuality
 from actors.simulation.machine import Quartz
@@ -61,7 +62,17 @@ _TOP: Final = (
     *("name", "supervisors", "permanent", "seeds", "stagger", "keyed", "watched", "for"),
     "drift",
 )
-_SERVICE: Final = ("name", "machines", "runs", "code", "deaf", "topology", "suitability", "expect")
+_SERVICE: Final = (
+    "name",
+    "machines",
+    "runs",
+    "code",
+    "deaf",
+    "topology",
+    "suitability",
+    "expect",
+    "strategy",
+)
 _SWARM: Final = ("every", "leader", "weights")
 _FAULT: Final = tuple(item.name.removesuffix("_s") for item in fields(Fault))
 _NETWORK: Final = ("delay", "spread", "tail", "tail_delay", "loss", "duplicate", "reorder")
@@ -170,6 +181,11 @@ def _service(where: str, entry: dict[str, Any], supervisors: int) -> Service:
         raise UsageError(
             f"{where}: topology = {topology!r}{_instead(topology, get_args(Topology))}"
         )
+    strategy = entry.get("strategy", "none")
+    if strategy not in get_args(Strategy):
+        raise UsageError(
+            f"{where}: strategy = {strategy!r}{_instead(strategy, get_args(Strategy))}"
+        )
     if "machines" not in entry:
         raise UsageError(f"{where}: machines = [numbers from 0] is missing")
     machines = _machines(entry, "machines", where, supervisors)
@@ -182,6 +198,7 @@ def _service(where: str, entry: dict[str, Any], supervisors: int) -> Service:
         behaviour,
         topology=topology,
         suitability=tuple(values),
+        strategy=strategy,
         expect=_integer(entry, "expect", max(3, len(machines)), least=1),
     )
 

@@ -18,6 +18,7 @@ from actors.messages.simulation import (
     ProcessRan,
     ServicesSeen,
 )
+from actors.messages.update import ReleaseTaken
 from actors.simulation.plan import Plan, Service
 from actors.simulation.story import Story
 
@@ -49,8 +50,9 @@ def _services(plan: Plan) -> dict[tuple[int, str], Service]:
 def healthy_processes_survive(story: Story, plan: Plan) -> Verdicts:
     """A steady service process ends by a command, a kill by hand, or with its machine alone.
 
-    New configuration is a command, where the package has no hook for it. Killing actors,
-    supervisors and launchers is no reason. A process that acts as leader may have lost its lease.
+    Another release is a command, and so is new configuration, where the package has no hook for
+    it. Killing actors, supervisors and launchers is no reason. A process that acts as leader may
+    have lost its lease.
     """
     services = _services(plan)
     steady = {key for key, service in services.items() if service.is_steady}
@@ -71,6 +73,8 @@ def healthy_processes_survive(story: Story, plan: Plan) -> Verdicts:
             case CommandGiven(machine=machine, verb=verb, service=service):
                 if verb != "start":
                     commands[machine, service] = logged.at_s
+            case ReleaseTaken(service=service):
+                commands[logged.machine, service] = logged.at_s
             case FilesWritten(machine, service, changed=changed) if "config/app.conf" in changed:
                 if (machine, service) in steady and not services[machine, service].reconfigures:
                     commands[machine, service] = logged.at_s

@@ -48,6 +48,16 @@ class Workload:
         known = self._services.get(service)
         return known.machines if known is not None else ()
 
+    def release(self, service: str, release: str) -> str:
+        """The full ident of a release of a service's package."""
+        known = self._services.get(service) or Service(service, ())
+        return f"{origin(known)}/{service}/{release}"
+
+    def offer(self, service: str, release: str) -> None:
+        """The depot's channel has another newest release."""
+        full = self.release(service, release)
+        self._ring.offers["/".join(full.split("/")[:2])] = full
+
     def give(self, machine: Machine, verb: str, service: str) -> None:
         """Give a command to a machine's supervisor, if it runs."""
         supervisor = machine.supervisor
@@ -113,6 +123,8 @@ def _command(verb: str, service: Service) -> Message:
                 topology=service.topology,
                 health_check_interval=5,
                 bootstrap_expect=service.expect,
+                update_strategy=service.strategy,
+                health_grace=3,
             )
             return LoadService(spec, wait=False)
         case "unload":

@@ -1,0 +1,53 @@
+"""The checkers of updates find what they are for, in logs that were falsified."""
+
+from __future__ import annotations
+
+from simulation_rig import Doctored
+
+from actors.messages.base import Event
+from actors.messages.rollout import RolloutStep, TurnBegan, TurnEnded
+from actors.messages.update import ReleaseTaken
+from actors.simulation.eventlog import Logged
+from actors.simulation.plan import Fault, Plan, Service, Setup
+
+UPDATES = ("one_turn_at_a_time", "epochs_only_grow", "updates_arrive")
+RELEASE = "2.0.0/20260201000000"
+TWO = f"core/web/{RELEASE}"
+PLAN = Plan(
+    Setup(2, services=(Service("web", (0, 1), strategy="at-once"),)),
+    faults_s=170.0,
+    faults=(Fault("release", 1.0, machines=(0, 1), detail=f"web {RELEASE}"),),
+)
+
+
+def broken(doctored: Doctored, events: list[Logged]) -> set[str]:
+    return {text.partition(":")[0] for text in doctored.judged(events).violations}
+
+
+def turn(machine: int) -> TurnBegan:
+    return TurnBegan("web.default", 1, machine, TWO)
+
+
+def test_updates_and_their_turns_are_judged() -> None:
+    true = Doctored(PLAN)
+    assert true.judged().violations == []
+    assert true.judged().judged["updates_arrive"] == 2
+
+    def not_taken(logged: Logged) -> Event | None:
+        return None if isinstance(logged.event, ReleaseTaken) else logged.event
+
+    assert "updates_arrive" in broken(true, true.changed(not_taken))
+
+    at_s = true.phase_s("faults") + 100.0
+    true.events = true.added(at_s, 0, turn(0))
+    assert "one_turn_at_a_time" not in broken(true, true.events)
+    both = true.added(at_s + 1.0, 1, turn(1))
+    assert "one_turn_at_a_time" in broken(true, both)
+    ended = TurnEnded("web.default", 1, 0, TWO, "done", "healthy")
+    true.events = true.added(at_s + 0.5, 0, ended)
+    after = true.added(at_s + 1.0, 1, turn(1))
+    assert "one_turn_at_a_time" not in broken(true, after)
+
+    true.events = true.added(at_s + 2.0, 0, RolloutStep("web.default", 5, 1, 1, "rolling", TWO))
+    fewer = true.added(at_s + 3.0, 0, RolloutStep("web.default", 4, 2, 2, "rolling", TWO))
+    assert "epochs_only_grow" in broken(true, fewer)
