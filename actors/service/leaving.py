@@ -17,6 +17,7 @@ from actors.messages.runtime import CallFailed, Ok
 from actors.messages.service import AnswerOverdue
 from actors.service.life import Decision, Life, Moment
 from actors.service.part import Part
+from actors.service.roles import answer
 from actors.service.starting import ASK_AGAIN_S, ELECTION, ask, persist
 
 WITHDRAW_S: Final = 12.0  # the election answers when the seat is given up, or after 10 s
@@ -42,14 +43,15 @@ def _home(life: Life) -> str:
 
 
 def withdraw(life: Life, at: Moment) -> Decision:
-    """Ask to be let go."""
+    """Ask to be let go; first answer what was asked of its process, which has ended."""
+    life, settled = answer(life)
     assert life.record is not None
     group = life.record.stands
     reason = f"gives up its seat in the election of {group}"
     life = replace(life, phase="withdrawing", reason=reason, part=Part(tries=life.part.tries + 1))
     question = WithdrawFromElection(life.name, group, "topology")
     life, effects = ask(life, ELECTION, question, "withdraw", at)
-    return life, [*effects, After(WITHDRAW_S, AnswerOverdue(life.call), name="answer")]
+    return life, [*settled, *effects, After(WITHDRAW_S, AnswerOverdue(life.call), name="answer")]
 
 
 def answered(life: Life, answer: Ok | CallFailed) -> Decision:

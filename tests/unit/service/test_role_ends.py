@@ -85,6 +85,17 @@ def test_an_unload_hands_over_at_once(rig: Any, make_package: Any) -> None:
     rig.until(lambda: rig.office.withdrawn == [GROUP])
 
 
+def test_an_unload_says_that_it_leads_no_more_before_it_asks_to_be_let_go(
+    rig: Any, make_package: Any
+) -> None:
+    load(rig, make_package)  # no hook tells its process: it is stopped
+    lead(rig)
+    rig.send(UnloadService("web"))
+    rig.until(lambda: rig.office.withdrawn == [GROUP])
+    assert [one.role for one in rig.office.settled][-1] == "none"
+    assert not rig.office.holds
+
+
 def test_another_group_means_another_election(rig: Any, make_package: Any) -> None:
     load(rig, make_package)
     lead(rig)
