@@ -5,7 +5,11 @@ by a plan of the model (`tests/property/test_election_model.py`, which runs them
 what carries the rules out are hunted by a scenario of whole supervisors: the text of the rule is
 replaced in a copy of the sources, which then runs in a process of its own.
 
-By hand: `scripts/mutants`, which prints a table, and `scripts/mutants NAME...`.
+By hand: `scripts/mutants` prints a table, `scripts/mutants NAME...` a part of it. On 2026-11-25,
+seeds until each fell: vote not persisted 1, directory not fsynced 87, start-wait left out 1, votes
+not refused under a promise 7, lease counted from the ack 5, round id without instance 103, stamps
+not compared 43, change before the last commit 2, quorum off by one 1, watchdog off 1. Clean code
+held on all of them.
 """
 
 from __future__ import annotations
@@ -34,11 +38,13 @@ from actors.simulation.run import SimulationOptions, run_simulation  # noqa: E40
 
 @dataclass(frozen=True)
 class Text:
-    """`old` is replaced by `new` in a source file; `scenario` hunts it, from seed `first` on."""
+    """Texts of a source file are replaced (old → new); `scenario` hunts it.
+
+    `first` is near the first seed that found it when it was written: so the hunt is short.
+    """
 
     file: str
-    old: str
-    new: str
+    changes: dict[str, str]
     scenario: str
     first: int = 0
 
@@ -65,9 +71,9 @@ MUTANTS: Final[dict[str, Text | Rule]] = {
     "vote not persisted": Rule("a vote is told before it is on disk"),
     "directory not fsynced": Text(
         "actors/simulation/disk.py",
-        "        self._disk.sync_directory()\n        if self._queue:",
-        "        if self._queue:",
+        {"        self._disk.sync_directory()\n        if self._queue:": "        if self._queue:"},
         "leader-torn-writes",
+        80,
     ),
     "start-wait left out": Rule("no wait after a start"),
     "votes not refused under a promise": Rule("votes in spite of a promise"),
@@ -78,8 +84,10 @@ MUTANTS: Final[dict[str, Text | Rule]] = {
     "quorum off by one": Rule("a quorum is one too small"),
     "watchdog off": Text(
         "actors/launcher/groups.py",
-        "if now >= group.leader_until_s:",
-        "if now >= NEVER:",
+        {
+            "if now >= group.leader_until_s:": "if now >= NEVER:",
+            "min(group.leader_until_s, group.timeout_at_s,": "min(group.timeout_at_s,",
+        },
         "leader-paused",
     ),
 }
@@ -152,11 +160,13 @@ def _hunt_text(mutant: Text) -> Hunt:
 
 
 def mutated(mutant: Text) -> str:
-    """The source file with the rule left out. Fails if the text is not there just once."""
+    """The source file with the rule left out. Fails if a text is not there just once."""
     source = (ROOT / mutant.file).read_text()
-    count = source.count(mutant.old)
-    assert count == 1, f"{mutant.file} has {mutant.old!r} {count} times"
-    return source.replace(mutant.old, mutant.new)
+    for old, new in mutant.changes.items():
+        count = source.count(old)
+        assert count == 1, f"{mutant.file} has {old!r} {count} times"
+        source = source.replace(old, new)
+    return source
 
 
 def violations(scenario: str, seed: int) -> list[str]:
