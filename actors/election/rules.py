@@ -374,11 +374,13 @@ def _suitability(state: Election, term: int, value: int, now: float, random: Ran
         return state, []
     state = replace(state, reading=None)
     effects: list[Effect] = []
-    if isinstance(state.phase, Preparing) and state.phase.term == term:
-        state, effects = candidacy.suitability_known(state, now, random)
+    # Who asked first and is fit gets the vote: two that both stand get none but their own.
     for asker, ask in reading.asked:
         state, answered = voting.answer_vote(state, asker, ask, now, random)
         effects += answered
+    if isinstance(state.phase, Preparing) and state.phase.term == term:
+        state, stood = candidacy.suitability_known(state, now, random)
+        effects += stood
     return state, effects
 
 

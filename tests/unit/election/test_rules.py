@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from random import Random
-
-import msgspec
 import pytest
+from election_steps import (
+    DS,
+    GROUP,
+    READY_S,
+    RECORD,
+    VOTERS,
+    A,
+    B,
+    C,
+    D,
+    ack,
+    emitted,
+    member,
+    renewal,
+    said,
+    step,
+    vote,
+)
 
-from actors.effects import Effect, Emit, Persist, Send
+from actors.effects import Effect, Persist, Send
 from actors.election import ballot, electorate, rules, timing
 from actors.election.ballot import Ballot, Slot
 from actors.election.state import Election, Leading, Place, Standing, Waiting, opened
@@ -17,19 +31,14 @@ from actors.messages.election import (
     AskReady,
     AskSeat,
     ElectionDue,
-    Electorate,
     ElectorateDissolved,
     ElectorateStored,
     LeaderElected,
     LeaseLost,
     PreVote,
     ProposeElectorate,
-    ReadSuitability,
     Ready,
     Released,
-    Renewal,
-    RenewalAck,
-    RenewalAcked,
     RenewalHeard,
     RequestVote,
     RoleChanged,
@@ -41,54 +50,11 @@ from actors.messages.election import (
     StandForElection,
     StepDown,
     StoreElectorate,
-    SuitabilityRead,
     VoteAnswer,
     Voter,
 )
 from actors.messages.process import RenewLeader
 from actors.messages.runtime import PersistFailed
-
-A, B, C, D = ("a" * 32, "b" * 32, "c" * 32, "d" * 32)
-GROUP = "redis.default"
-DS = Voter(D, "vd")
-VOTERS = [Voter(one, f"v{one[0]}") for one in (A, B, C)]
-RECORD = electorate.founded(ProposeElectorate(GROUP, "e1", "topology", 1, A, (A, B, C)), VOTERS)
-READY_S = 110.0  # the start-wait is over
-
-
-def member(me: str = A, record: Electorate | None = RECORD, **known: object) -> Election:
-    place = Place(me, "redis", GROUP, "topology", f"{me[0]}.1", 100.0)
-    written = Ballot(f"v{me[0]}", record=record)
-    return replace(Election(place, written, Waiting(104.6)), **known)  # type: ignore[arg-type]
-
-
-def step(
-    state: Election, sender: str, message: Message, now: float = READY_S
-) -> tuple[Election, list[Effect]]:
-    return rules.step(state, sender, message, now, Random(1))  # type: ignore[arg-type]
-
-
-def said(effects: list[Effect], kind: type[Message]) -> list[Message]:
-    return [e.message for e in effects if isinstance(e, Send) and isinstance(e.message, kind)]
-
-
-def emitted(effects: list[Effect], kind: type[Message]) -> list[Message]:
-    return [e.event for e in effects if isinstance(e, Emit) and isinstance(e.event, kind)]
-
-
-def vote(of: str = B, term: int = 1, **known: object) -> RequestVote:
-    return RequestVote("e1", RECORD.stamp, f"v{of[0]}", term, **known)  # type: ignore[arg-type]
-
-
-def renewal(term: int = 1, name: str = "b.1:1", stamp: Stamp = RECORD.stamp) -> Renewal:
-    return Renewal(GROUP, "topology", "e1", stamp, "vb", term, name)
-
-
-def ack(of: str, name: str, term: int = 1, **known: object) -> RenewalAcked:
-    given = RenewalAck(GROUP, "topology", "e1", f"v{of[0]}", term, name, acked=True)
-    from msgspec.structs import replace as changed
-
-    return RenewalAcked(of, changed(given, stamp=RECORD.stamp, **known))
 
 
 def elected(state: Election | None = None, now: float = READY_S) -> tuple[Election, str]:
@@ -284,94 +250,6 @@ def test_who_was_handed_a_term_asks_for_votes_at_once() -> None:
     assert [a.released for a in asked if isinstance(a, PreVote)] == [1, 1]
     _, effects = step(state, B, Released("e1", "vb", 0, A), READY_S + 0.2)
     assert not said(effects, PreVote)
-
-
-def test_a_fitter_voter_refuses_after_reading_its_suitability_once_a_term() -> None:
-    hooked = StandForElection("redis", GROUP, "topology", suitability_hook=True)
-    state, _ = step(member(), "", hooked)
-    state, effects = step(state, B, vote(suitability=4))
-    assert said(effects, ReadSuitability) == [ReadSuitability(GROUP, "topology", 1)]
-    state, effects = step(state, C, vote(C, suitability=9))
-    assert not said(effects, ReadSuitability)
-    state, effects = step(state, "", SuitabilityRead(GROUP, "topology", 1, 7))
-    answers = [a for a in said(effects, VoteAnswer) if isinstance(a, VoteAnswer)]
-    assert [(a.granted, a.reason) for a in answers] == [(False, "suitability"), (True, "")]
-
-
-def test_a_fitter_voter_refuses_also_while_its_own_service_would_not_lead() -> None:
-    hooked = StandForElection("redis", GROUP, "topology", suitability_hook=True, leads=False)
-    state, _ = step(member(C), "", hooked)
-    state, _ = step(state, A, vote(A, suitability=4))
-    state, _ = step(state, B, vote(B, suitability=7))
-    _, effects = step(state, "", SuitabilityRead(GROUP, "topology", 1, 7))
-    answers = [a for a in said(effects, VoteAnswer) if isinstance(a, VoteAnswer)]
-    assert [(a.granted, a.reason) for a in answers] == [(False, "suitability"), (True, "")]
-
-
-def test_who_cannot_say_how_suitable_it_is_votes_for_nobody_else_and_does_not_stand() -> None:
-    hooked = StandForElection("redis", GROUP, "topology", suitability_hook=True)
-    voter, _ = step(member(), "", hooked)
-    voter, _ = step(voter, B, vote(suitability=1 << 62))
-    voter, effects = step(voter, "", SuitabilityRead(GROUP, "topology", 1, -1))
-    (answer,) = said(effects, VoteAnswer)
-    assert isinstance(answer, VoteAnswer)
-    assert (answer.granted, answer.reason) == (False, "suitability")
-
-    late, _ = step(member(), "", hooked)
-    late, _ = step(late, B, vote(suitability=1 << 62))
-    _, effects = step(late, "", ElectionDue(), READY_S + 2.5)
-    (answer,) = said(effects, VoteAnswer)
-    assert isinstance(answer, VoteAnswer)
-    assert not answer.granted
-
-    candidate, _ = step(member(), "", hooked)
-    now = READY_S + 2.0
-    candidate, effects = step(candidate, "", ElectionDue(), now)
-    asked = next(one for one in said(effects, PreVote) if isinstance(one, PreVote))
-    yes = VoteAnswer("e1", "vb", asked.term, granted=True, round=asked.round)
-    candidate, effects = step(candidate, B, yes, now + 0.1)
-    assert said(effects, ReadSuitability) == [ReadSuitability(GROUP, "topology", asked.term)]
-    unsure = SuitabilityRead(GROUP, "topology", asked.term, -1)
-    candidate, effects = step(candidate, "", unsure, now + 0.2)
-    assert not said(effects, RequestVote)
-    assert isinstance(candidate.phase, Waiting)
-
-
-def test_who_was_handed_a_term_needs_no_greater_id_among_the_equally_suitable() -> None:
-    hooked = StandForElection("redis", GROUP, "topology", suitability_hook=True)
-    for value, granted in ((7, True), (8, False)):
-        state, _ = step(member(C), "", hooked)
-        state, _ = step(state, A, RenewalHeard(A, renewal()))
-        handed = msgspec.structs.replace(vote(B, suitability=7), term=2, released=1)
-        state, _ = step(state, B, handed, READY_S + 0.1)
-        _, effects = step(state, "", SuitabilityRead(GROUP, "topology", 2, value), READY_S + 0.2)
-        (answer,) = said(effects, VoteAnswer)
-        assert isinstance(answer, VoteAnswer)
-        assert answer.granted is granted, answer
-
-
-def test_who_reads_its_suitability_for_another_answers_before_it_asks_for_itself() -> None:
-    hooked = StandForElection("redis", GROUP, "topology", suitability_hook=True)
-    state, _ = step(member(), "", hooked)
-    state, effects = step(state, B, vote(suitability=9), READY_S + 0.5)
-    assert said(effects, ReadSuitability)
-    state, effects = step(state, "", ElectionDue(), READY_S + 1.0)
-    assert not said(effects, PreVote)
-    _, effects = step(state, "", SuitabilityRead(GROUP, "topology", 1, 7), READY_S + 1.2)
-    (answer,) = said(effects, VoteAnswer)
-    assert isinstance(answer, VoteAnswer)
-    assert answer.granted
-
-
-def test_equal_suitability_goes_to_the_greater_member_id() -> None:
-    hooked = StandForElection("redis", GROUP, "topology", suitability_hook=True)
-    for me, asker, granted in ((A, B, True), (C, B, False)):
-        state, _ = step(member(me), "", hooked)
-        state, _ = step(state, asker, vote(asker))
-        _, effects = step(state, "", SuitabilityRead(GROUP, "topology", 1, 0))
-        (answer,) = said(effects, VoteAnswer)
-        assert isinstance(answer, VoteAnswer)
-        assert answer.granted is granted
 
 
 def test_a_restarted_leader_asks_for_acks_in_its_term_and_leads_on_without_a_vote() -> None:
