@@ -20,7 +20,7 @@ from actors.messages.rollout import (
 from actors.messages.runtime import Ok
 from cli.client import ANSWER_S, Session, asks, json_option, member_option
 from cli.election import ring_of
-from cli.electionviews import Ring, is_named
+from cli.electionviews import SHORT, Ring, is_named
 from cli.lazy import LazyGroup
 from cli.output import emit_json, say, table
 from cli.problem import Failure
@@ -34,6 +34,11 @@ VERBS = {
     "abort": ("cli.rollout:abort", "End a rollout where it stands."),
 }
 COLUMNS = ("group", "update", "state", "target", "gone", "of", "turn", "conductor")
+NEXT = {
+    "halted": "`hab svc rollout resume {0}` tries again; a newer release goes out by itself.",
+    "paused": "`hab svc rollout resume {0}` goes on.",
+    "aborted": "`hab svc rollout resume {0}` goes on all the same.",
+}
 HISTORY = ("update", "opened", "target", "state", "gone", "reason")
 
 
@@ -179,18 +184,25 @@ def _of_conductor(asked: Session, view: RolloutView, ring: Ring) -> RolloutView:
 
 def _row(view: RolloutView, ring: Ring) -> tuple[object, ...]:
     one = view.rollout
-    conductor = ring.names.get(view.conductor, view.conductor[:8]) or None
+    conductor = _brief(view.conductor, ring)
     if one is None:
         return (view.service_group, None, "none", None, None, None, None, conductor)
-    turn = ring.names.get(one.turn, one.turn[:8]) or None
+    turn = _brief(one.turn, ring)
     counts = len(one.updated), len(one.order)
     return (view.service_group, one.epoch, one.state, one.target, *counts, turn, conductor)
 
 
+def _brief(member: str, ring: Ring) -> str | None:
+    """A member in a cell: its name, or the beginning of its id where others have the same name."""
+    name = ring.names.get(member, "")
+    is_unique = list(ring.names.values()).count(name) == 1
+    return (name if name and is_unique else member[:SHORT]) or None
+
+
 def _reason(view: RolloutView) -> str:
     one = view.rollout
-    if one is not None and one.reason and one.state in ("halted", "paused", "aborted"):
-        return f"{one.state}: {one.reason}"
+    if one is not None and one.reason and one.state in NEXT:
+        return f"{one.state}: {one.reason}. {NEXT[one.state].format(view.service_group)}"
     if one is not None and one.returns and one.reason:
         return f"goes back, because {one.reason}"
     return view.waits

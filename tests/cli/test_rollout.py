@@ -74,7 +74,7 @@ def test_a_halt_is_said_with_its_reason_and_history_remembers(hab: Hab, gateway:
     with gateway(answering(view)):
         status = hab("svc", "rollout", "status")
         history = hab("svc", "rollout", "history", "web.default")
-    assert "halted: b failed twice" in status.stderr
+    assert "halted: b failed twice. `hab svc rollout resume" in status.stderr
     assert [line.split()[0] for line in history.stdout.splitlines()] == ["update", "4", "4"]
     assert "b failed twice" in history.stdout
 
