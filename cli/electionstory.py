@@ -183,7 +183,7 @@ def _seat(seat: SeatView, view: ElectionView, ring: Ring) -> str:
     if seat.sworn_gone:
         said.append("an operator has sworn that it is gone for good, so it counts no more")
     elif seat.member != ring.me:
-        said.append(_heard(seat, ring))
+        said.append(_heard(seat, view, ring))
     if seat.refusal:
         said.append(f"refuses its vote ({seat.refusal})")
     if seat.new:
@@ -193,8 +193,10 @@ def _seat(seat: SeatView, view: ElectionView, ring: Ring) -> str:
     return ", ".join(said) or "votes"
 
 
-def _heard(seat: SeatView, ring: Ring) -> str:
+def _heard(seat: SeatView, view: ElectionView, ring: Ring) -> str:
     health = ring.health.get(seat.member, "")
+    if view.role == "follower" and seat.member != leader_of(view) and health == "alive":
+        return "alive, votes"  # followers have nothing to say to each other
     held = f" (the ring holds it for {_HELD[health]})" if health in _HELD else ""
     if seat.acked_s >= 0:
         return f"answered the leader's round of {seat.acked_s:.1f} s ago{held}"

@@ -273,6 +273,21 @@ def test_why_of_an_update_leader_says_that_it_conducts_updates(hab: Hab, gateway
     assert "step-down" not in told.stdout
 
 
+def test_why_calls_no_follower_silent_that_has_nothing_to_say_to_a_follower(
+    hab: Hab, gateway: Start
+) -> None:
+    asked = ring(LED, log=LOG)
+    alive = tuple(replace(view, health="alive") for view in RING.members)
+
+    def answer(message: Message) -> list[Message]:
+        return [replace(RING, members=alive)] if message == QueryMembers() else asked(message)
+
+    with gateway(answer):
+        text = _line(hab("election", "why", GROUP).stdout)
+    assert "c1000000: alive, votes" in text
+    assert "not heard" not in text
+
+
 def test_why_without_a_leader_says_since_when_and_what_is_waited_for(
     hab: Hab, gateway: Start
 ) -> None:
