@@ -193,7 +193,7 @@ class Part:
         said: list[Effect] = [Emit(VotesLost(*state.names, voter))] if lost else []
         begun = self._decided(rules.start(state, self._at.now))
         asked = [Send(PARENT, Introduce(*state.names)), Send(PARENT, Subscribe())]
-        return [*said, *begun, *asked, After(FOUND_S, LookDue(), "look")]
+        return [*said, *asked, After(FOUND_S, LookDue(), "look"), *begun]
 
     # ── what is said ──
 
@@ -307,7 +307,8 @@ class Part:
             effects.append(Ask("gossip", QueryMembers(), "members"))
         effects += self._say_what_is_waited_for()
         pause_s = LOOK_S if self._known.record is not None else FOUND_S
-        return [*effects, After(pause_s, LookDue(), "look")]
+        # First: what follows a write that fails is not done, and the next look must be.
+        return [After(pause_s, LookDue(), "look"), *effects]
 
     @property
     def _whose(self) -> tuple[str, str, ElectionKind]:

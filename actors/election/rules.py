@@ -262,6 +262,8 @@ def _from_here(state: Election, message: Heard, now: float, random: Random) -> D
             return leading.hand_over(state, "told to step down", now, to=to, again=True)
         case WithdrawFromElection():
             ballot = msgspec.structs.replace(state.ballot, leaving=True)
+            # Nothing is left to ask how suitable it is; waiting for that it would elect nobody.
+            state = replace(state, hook=False)
             state, kept = keep(state, ballot)
             state, dropped = founding.abort(state, "its service is unloaded")
             state, effects = _fitness(state, now, random, stands=False)

@@ -23,9 +23,11 @@ Known: TypeAlias = dict[tuple[str, str, int], Measured]  # by group, member and 
 
 
 def the_fittest_leads(story: Story, plan: Plan) -> Verdicts:
-    """33: no voter has elected a member below its own suitability; equal ones go to greater ids.
+    """33: no voter has elected a member below its own suitability.
 
-    Judged where both have just read it for this very term, and nothing kept a hook from being run.
+    Of equal ones the greater id wins, unless it would not lead or the other was handed the term,
+    which a log does not tell. Judged where both have just read it for this very term, and nothing
+    kept a hook from being run.
     """
     del plan
     slow_s = [t.began_s for t in story.troubles if t.what in SLOWS]
@@ -57,8 +59,7 @@ def _compared(
         if mine is None or theirs is None or not 0 <= voted_s - theirs[0] < HASTE_S:
             continue
         text = f"{voter[:8]} ({theirs[1]}) has elected {leader[:8]} ({mine[1]})"
-        fine = (theirs[1], voter) <= (mine[1], leader)
-        yield None if fine else f"{text} in term {term} of {group}"
+        yield None if theirs[1] <= mine[1] else f"{text} in term {term} of {group}"
 
 
 def suitability_is_read_once_a_term(story: Story, plan: Plan) -> Verdicts:

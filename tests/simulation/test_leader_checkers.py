@@ -236,7 +236,7 @@ def _replaced_late() -> Log:
 def _elects_whom_it_outdoes() -> Log:
     log = good()
     log.suit(49.0, 1, 3, 5)
-    log.suit(49.0, 2, 3, 5)  # equal: the greater id should lead
+    log.suit(49.0, 2, 3, 6)
     log.elect(50.0, 1, 3, 2)
     return log
 

@@ -42,6 +42,12 @@ def test_elections_under_a_swarm_break_nothing(members: int, first: int) -> None
         _fine(scenario_run("leader-swarm", members, seed))
 
 
+@pytest.mark.parametrize(("led", "taught"), seeds.LED_FAILED.items(), ids=str)
+def test_no_election_fails_twice(led: tuple[int, int], taught: str) -> None:
+    assert taught
+    _fine(scenario_run("leader-swarm", *led))
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_scripted_breaks_nothing(name: str) -> None:
     _fine(scenario_run(name))
