@@ -10,6 +10,7 @@ from actors.messages.election import (
     ElectorateFounded,
     OathCounted,
     StepDownOrdered,
+    VoteRefused,
 )
 from actors.messages.simulation import CommandGiven, ElectionsSeen, ProcessActs, ServicesSeen
 from actors.simulation.leader_checkers import (
@@ -61,7 +62,10 @@ def a_majority_has_a_leader(story: Story, plan: Plan) -> Verdicts:
 
 
 def _has_majority(story: Story, group: str, able: set[int]) -> bool:
-    """Whether a majority of voters is up at the end, and one of them would lead."""
+    """Whether a majority of voters is up at the end, and may elect one of them that would lead.
+
+    Who is fitter and would not lead, because its service is stopped, votes for nobody below it.
+    """
     found = leadership(story)
     records = [
         (event.electorate, stamp_of(event), frozenset(event.voters.split(", ")))
@@ -71,10 +75,12 @@ def _has_majority(story: Story, group: str, able: set[int]) -> bool:
     ]
     committed = {e.electorate: stamp_of(e) for _, e in found.said(ElectorateCommitted)}
     gone = {e.member[:BRIEF] for _, e in found.said(OathCounted) if e.service_group == group}
+    unwilling = _fitter(story, group) - able
     there = {
         seen.member[:BRIEF]: view[3]
         for seen in last_seen(story).values()
         if (view := seen.elections.get(f"{group}/topology")) is not None
+        and seen.machine not in unwilling
     }
     fit = {life.member[:BRIEF] for life in story.up_at_end() if life.machine in able}
     for electorate in set(there.values()):
@@ -84,6 +90,17 @@ def _has_majority(story: Story, group: str, able: set[int]) -> bool:
         if sets and all(2 * len(mine & one) > len(one) and fit & one for one in sets):
             return True
     return False
+
+
+def _fitter(story: Story, group: str) -> set[int]:
+    """The machines that lately refused their vote to who is less suitable."""
+    return {
+        logged.machine
+        for logged in story.events
+        if isinstance(event := logged.event, VoteRefused)
+        and (event.service_group, event.reason) == (group, "suitability")
+        and logged.at_s >= story.phases["heal"]
+    }
 
 
 def _last_services(story: Story) -> dict[int, ServicesSeen]:

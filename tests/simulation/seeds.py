@@ -32,6 +32,8 @@ FAILED: Final[dict[Seed, str]] = {
     Seed(89, 10, 120): "a restart starts what was stopped (checker)",
     Seed(98, 10, 120): "a withdrawal stamped by a clock ahead was never stamped anew (gossip)",
     Seed(1007, 3, 120): "a restarted service would not lead while it waited (service)",
+    Seed(40, 3, 120): "a fitter member whose service is stopped elects nobody below it (checker)",
+    Seed(174, 3, 120): "the same as seed 40",
     Seed(50, 5, 90): "an unloaded member was asked how suitable it is, for ever (election)",
     Seed(119, 10, 120): "each mail after a pause was taken for another pause: a storm (gossip)",
 }
