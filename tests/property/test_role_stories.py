@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from actors.messages.election import ReadSuitability
@@ -127,6 +127,12 @@ def perform(rig: Any, verb: str, what: Any) -> None:
 @pytest.mark.parametrize("config", CONFIG)
 @pytest.mark.parametrize("has", [("role-changed", "suitability"), ("reconfigure",), ()])
 @settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@example(
+    # A hook that was asked for while the process lived starts when it is dead.
+    story=[(("elect", "follower"), 0.3), (("elect", "leader"), 0.001), (("crash", None), 0.0)],
+    last="leader",
+    seed=2,
+)
 @given(
     story=st.lists(st.tuples(steps, pauses), max_size=30),
     last=st.sampled_from(("leader", "follower")),

@@ -68,6 +68,7 @@ class Office:
     read: list[SuitabilityRead] = field(default_factory=list)
     fitness: list[ServiceFitness] = field(default_factory=list)
     withdrawn: list[str] = field(default_factory=list)
+    alive: bool = False  # its process runs
     acting: bool = False  # its process acts as leader, or may
     since_s: float = 0.0
     broken: list[str] = field(default_factory=list)
@@ -98,7 +99,10 @@ class Office:
         """A process was started, or ended (`how`)."""
         start = process.start
         if start.key == f"service:{self.service}":
+            self.alive = not how
             self._acts(start.leader_until_s > 0 and not how, "started as leader")
+        elif not self.alive:
+            return  # a hook that was asked for before the process ended tells nobody
         elif start.key.startswith(f"hook:{self.service}:reconfigure:") and not how:
             self._acts(self.acting or self.role == "leader", "told by its files to lead")
         elif start.key.startswith(f"hook:{self.service}:role-changed:"):
