@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ring_rig import Ring
-from supervisor_rig import Machine, eventually
+from supervisor_rig import Done, Machine, eventually
 
 GROUP = "lock.default"
 LOAD = ("svc", "load", "--cmd", "sleep 1000", "--name", "lock", "--topology", "leader", "--no-wait")
@@ -81,6 +81,13 @@ def test_who_leads_since_when_and_why_is_told_by_every_member(ring: Ring) -> Non
     assert " leader " in relayed.out
 
 
+def gives(leader: Machine, to: str) -> Done | None:
+    """The end of a hand-over to a member; None where another leads for it did not come to."""
+    done = leader.hab("svc", "step-down", GROUP, "--to", to, check=False)
+    assert done.code in (0, 8), done
+    return done if done.code == 0 else None
+
+
 def test_a_leader_steps_down_wherever_it_is_asked_and_the_story_says_why(ring: Ring) -> None:
     leader, others = led(ring)
     term = election(leader)["term"]
@@ -92,7 +99,10 @@ def test_a_leader_steps_down_wherever_it_is_asked_and_the_story_says_why(ring: R
     told = " ".join(now.hab("election", "why", GROUP).out.split())
     assert "The leader before it handed over to it [" in told
     assert "It stopped because an operator told it to step down [" in told
-    again = now.hab("svc", "step-down", GROUP, "--to", leader.ready().member_id[:8])
+    to = leader.ready().member_id[:8]
+    again = eventually(
+        "who is named comes to lead, at another try if need be", lambda: gives(now, to)
+    )
     assert f"({leader.ready().member_id[:8]}" in again.out
     assert " s later" in again.out
     back, _ = led(ring)

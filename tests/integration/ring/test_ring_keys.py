@@ -38,6 +38,12 @@ def ring_key(machine: Machine) -> dict[str, object]:
     return found
 
 
+def keys_of(machine: Machine, member: str) -> tuple[str, ...]:
+    """The ring keys that a member says it holds, as another heard it."""
+    seen = members(machine)
+    return seen[member].member.keys if member in seen else ()
+
+
 def turned(machines: list[Machine], revision: str) -> None:
     """Wait until all serve with a revision and nobody holds it back."""
     wanted = {"served": revision, "newest": revision, "held_back_by": []}
@@ -109,6 +115,11 @@ def test_a_dead_member_holds_a_new_key_back_until_it_is_departed(keyed_ring: Rin
     fourth.start("--ring", "acme", *peers(three))
     dead = fourth.ready()
     whole([*three, fourth])
+    # Who joined says which keys it holds a moment later; whoever dies before holds nothing back.
+    eventually(
+        lambda: f"{old} of {dead.member_id} everywhere{told(three)}",
+        lambda: all(keys_of(one, dead.member_id)[:1] == (old,) for one in three),
+    )
     fourth.launcher.kill()
     os.kill(dead.supervisor_pid, signal.SIGKILL)
     fourth.wait()
