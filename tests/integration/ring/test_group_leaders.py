@@ -84,6 +84,12 @@ def get(machine: Machine, path: str) -> Any:
         return json.load(answer)
 
 
+def heard(machine: Machine) -> tuple[str, str]:
+    """What the machine's census says of the election: its status and the leader."""
+    census = get(machine, "/census")["census_groups"][GROUP]
+    return census["election_status"], census["leader_id"]
+
+
 def config(machine: Machine) -> str:
     return (machine.layout.services / "db" / "config" / "db.conf").read_text()
 
@@ -100,8 +106,11 @@ def test_a_suitable_member_leads_and_status_census_and_files_say_so(group: list[
     for machine in group:
         role = "leader" if machine is leader else "follower"
         assert config(machine) == f"{role} {said.term}"
+        eventually(
+            "its census knows the leader",
+            lambda machine=machine: heard(machine) == ("ElectionFinished", said.leader),
+        )
         census = get(machine, "/census")["census_groups"][GROUP]
-        assert (census["election_status"], census["leader_id"]) == ("ElectionFinished", said.leader)
         assert census["habring"]["topology"]["term"] == said.term
         service = get(machine, "/services/db/default")
         assert service["last_election_status"] == "ElectionFinished"
