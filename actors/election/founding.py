@@ -39,14 +39,15 @@ AGAIN_S: Final = 1.0  # between two tries to learn how a proposal stands
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What a founder has to see. `seeds_joined`: through a majority of its seeds, if it has any.
+    """What a founder has to see. `seeds_joined` of its `seeds` have answered it.
 
     `unsynced`: permanent peers it sees and has not synchronised with. `candidates`: the members
     that would take part, itself included. `expect`: the greatest `--bootstrap-expect` of them.
     `wait_s`: seconds in which others may still be seen, where nobody says how many to expect.
     """
 
-    seeds_joined: bool
+    seeds: int
+    seeds_joined: int
     unsynced: tuple[MemberId, ...]
     candidates: tuple[MemberId, ...]
     expect: int
@@ -56,8 +57,9 @@ class Sight:
 def waits_for(me: MemberId, sight: Sight) -> str:
     """Why a member does not found its group's electorate; empty if it is the one to do it."""
     seen = len(sight.candidates)
-    if not sight.seeds_joined:
-        return "waiting to join the ring through a majority of the peers it was given"
+    if sight.seeds and 2 * sight.seeds_joined <= sight.seeds:
+        so_far = f"{sight.seeds_joined} of {sight.seeds} so far"
+        return f"waiting to join the ring through a majority of the peers it was given ({so_far})"
     if sight.unsynced:
         names = ", ".join(peer[:8] for peer in sorted(sight.unsynced))
         return f"waiting to synchronise with permanent peer(s) {names}"

@@ -350,10 +350,10 @@ class Part:
         stood, me = self._stood, self._place.me
         candidates = {*seen.candidates, me}
         expect = max(seen.expect, stood.bootstrap_expect if stood is not None else 0)
-        joined = not ring.seeds or 2 * ring.seeds_joined > ring.seeds
         waited_s = self._at.now - self._place.began_s
         wait_s = ROLL_S - waited_s if self._place.kind == "update" and not seen.expect else 0.0
-        sight = Sight(joined, ring.unsynced, tuple(sorted(candidates)), expect, wait_s)
+        seeds, order = (ring.seeds, ring.seeds_joined), tuple(sorted(candidates))
+        sight = Sight(*seeds, ring.unsynced, order, expect, wait_s)
         proposal = f"{me[:8]}.{self._place.instance}.{self._drawn()}"
         return Occasion(sight, proposal, self._at.stamp(), forced)
 

@@ -139,9 +139,15 @@ class Join:
         return bool(self._seeds or self.saved or len(self._core.members) > 1)
 
     def footing(self) -> tuple[int, int]:
-        """How many seeds there are, and how many have answered in this life (oneself counts)."""
+        """How many seeds there are, and how many have answered in this life.
+
+        Oneself counts, also where one is permanent and was given the other permanent peers only:
+        one of three that are gone would else keep the two that are left from ever being a majority.
+        """
         seeds = self._seeds.values()
-        return len(seeds), sum(bool(seed.is_me or seed.member) for seed in seeds)
+        alone = bool(seeds) and self._core.option.permanent and not any(s.is_me for s in seeds)
+        joined = sum(bool(seed.is_me or seed.member) for seed in seeds)
+        return len(seeds) + alone, joined + alone
 
     def change_seeds(self, seeds: tuple[str, ...]) -> None:
         """These are the seeds from now on."""

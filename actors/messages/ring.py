@@ -147,9 +147,9 @@ class QueryMembers(Message, frozen=True):
 class Members(Message, frozen=True):
     """The ring as this member sees it. `settled`: the first push/pull is done (or 5 s passed).
 
-    `seeds_joined` of its `seeds` have answered it in this life (itself counts). `unsynced` are the
-    living permanent peers whose store has not yet been seen to equal its own. `served_key` is the
-    ring key revision it listens with, empty in a ring without a key.
+    `seeds_joined` of its `seeds` have answered it in this life (itself counts if it is permanent).
+    `unsynced` are the living permanent peers whose store has not yet been seen to equal its own.
+    `served_key` is the ring key revision it listens with, empty in a ring without a key.
     """
 
     me: MemberId

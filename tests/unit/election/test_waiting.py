@@ -76,14 +76,14 @@ def test_a_founder_names_who_has_not_accepted_and_the_others_whom_they_wait_for(
 
 
 def test_a_founding_waits_for_seeds_peers_members_and_the_smallest_id() -> None:
-    ready = Sight(seeds_joined=True, unsynced=(), candidates=(A, B, C), expect=3)
+    ready = Sight(seeds=2, seeds_joined=2, unsynced=(), candidates=(A, B, C), expect=3)
     assert founding.waits_for(A, ready) == ""
     assert founding.waits_for(B, ready) == "waiting for aaaaaaaa (the smallest id) to found"
     two = replace(ready, candidates=(A, B))
     assert founding.waits_for(A, two) == "2 of 3 members seen (--bootstrap-expect 3)"
     behind = replace(ready, unsynced=(C,))
     assert founding.waits_for(A, behind) == "waiting to synchronise with permanent peer(s) cccccccc"
-    assert "majority of the peers" in founding.waits_for(A, replace(ready, seeds_joined=False))
+    assert "majority of the peers" in founding.waits_for(A, replace(ready, seeds_joined=1))
 
 
 def test_an_oath_counts_one_promise_time_after_its_member_was_last_heard() -> None:

@@ -107,3 +107,16 @@ def test_a_reused_address_pulls_nobody_into_a_strangers_ring(ring_world: Any) ->
     assert world.nodes[0].sees(stranger.member) == ""
     assert world.nodes[0].sees(world.nodes[2].member) == "confirmed"
     assert world.nodes[3].sees(stranger.member) == "alive"
+
+
+def test_a_permanent_peer_counts_itself_among_the_peers_that_a_majority_is_of(
+    ring_world: Any,
+) -> None:
+    world = ring_world(7)
+    world.add(0)
+    others = ("10.0.0.0:9638", "10.9.9.9:9638")
+    permanent = world.add(1, seeds=others, permanent=True)
+    visitor = world.add(2, seeds=others)
+    world.run(30, world.all_alive)
+    assert permanent.ring.join.footing() == (3, 2)
+    assert visitor.ring.join.footing() == (2, 1)
