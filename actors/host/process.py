@@ -40,7 +40,7 @@ class HostProcess:
         self._socket = client_socket(self._context, self._at, secret, HANDSHAKE_S)
         self._watch = ConnectionWatch(self._socket, endpoint)
         self._instance: Instance | None = None
-        self._greeted = False
+        self._greeted = -1  # losses of the connection before the last greeting
         self._exit: int | None = None
         # The sockets' descriptors by the system's poll: zmq's own costs more than the call itself.
         self._poller = select.poll()
@@ -72,10 +72,9 @@ class HostProcess:
 
     def _connection(self) -> None:
         self._watch.read()
-        if not self._watch.connected:
-            self._greeted = False
-        elif not self._greeted:
-            self._greeted = True
+        # By losses: while an answer waited to be sent the connection may have gone and come back.
+        if self._watch.connected and self._greeted != self._watch.losses:
+            self._greeted = self._watch.losses
             ready = self._instance is not None
             self._send(HostHello(self._name, self._number, os.getpid(), ready))
 
