@@ -11,6 +11,13 @@ it two members lead.
 `election/<service group>/<kind>`, a part each; `election` above them, which starts them, folds what
 the ring says (`groups`) and passes on; and `election/rounds`, which carries the rounds of all.
 
+2026-11-25: A suitability is two numbers where one does not do: what a member offers as a leader,
+and what it needs of one; a vote is given to who offers as much as the voter needs. One number
+orders all members totally, and a member that knows only bounds of what it has (a replica right
+after a full copy) could merely say that it cannot say; two of those elected nobody, for ever,
+although the leader of their data was there. Rejected: asking the hook once per candidate (its time
+is bounded per term, and a vote would wait for several).
+
 2026-11-25: An election runs wherever its ballot lies, whether its service is loaded or not: a
 stopped one keeps its seat and votes, and a supervisor that restarts keeps its promises before
 anybody has said what is loaded. So all ballots lie in one directory, and `election` lists it.

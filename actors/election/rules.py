@@ -256,8 +256,8 @@ def _from_here(state: Election, message: Heard, now: float, random: Random) -> D
             return _fitness(state, now, random, stands=leads)
         case RoleSettled(role="none", term=term):
             return leading.settled(state, term, now, random)
-        case SuitabilityRead(term=term, value=value):
-            return _suitability(state, term, value, now, random)
+        case SuitabilityRead():
+            return _suitability(state, message, now, random)
         case StepDown(to=to):
             return leading.hand_over(state, "told to step down", now, to=to, again=True)
         case WithdrawFromElection():
@@ -287,7 +287,8 @@ def _due(state: Election, now: float, random: Random) -> Decision:
     effects: list[Effect] = []
     if state.reading is not None and now >= state.reading.until_s:
         # No number came, so what it has is not known: it votes for nobody, and does not stand.
-        state, effects = _suitability(state, state.reading.term, -1, now, random)
+        unsure = SuitabilityRead(*state.names, state.reading.term, -1)
+        state, effects = _suitability(state, unsure, now, random)
     if now >= state.founding_again_s:
         state, more = founding.again(state, now)
         state, more = _founded(state, more, now, random)
@@ -368,10 +369,11 @@ def _leave(state: Election, reason: str, now: float) -> Decision:
     return leading.hand_over(state, reason, now)
 
 
-def _suitability(state: Election, term: int, value: int, now: float, random: Random) -> Decision:
-    reading = state.reading
+def _suitability(state: Election, read: SuitabilityRead, now: float, random: Random) -> Decision:
+    reading, term = state.reading, read.term
     if term >= state.suitability[0]:
-        state = replace(state, suitability=(term, value))
+        needs = read.value if read.needs is None else read.needs
+        state = replace(state, suitability=(term, read.value, needs))
     if reading is None or reading.term != term:
         return state, []
     state = replace(state, reading=None)

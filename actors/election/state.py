@@ -197,7 +197,7 @@ class Election:
     hook: bool = False
     process: str = ""
     promise: Promise | None = None
-    suitability: tuple[int, int] = (0, 0)  # term it was read in → value
+    suitability: tuple[int, int, int] = (0, 0, 0)  # term it was read in, what it offers, and needs
     reading: Reading | None = None
     told: tuple[Role, int, MemberId] = NOTHING_TOLD
     gone: frozenset[MemberId] = frozenset()

@@ -198,19 +198,19 @@ def _read_first(state: Election, asker: MemberId, ask: RequestVote, now: float) 
 
 
 def _is_fitter(state: Election, asker: MemberId, ask: RequestVote) -> bool:
-    """Whether the asker is less suitable than this member; who cannot say holds nobody fit.
+    """Whether the asker offers less than this member needs; who cannot say holds nobody fit.
 
     It counts also where its own service would not lead: what the hook orders by may be data, and
     the member whose service has just failed may be the one other member that has them all.
     """
     if not state.hook:
         return False
-    mine = state.suitability[1]
-    if mine != ask.suitability:
-        return mine < 0 or mine > ask.suitability
+    _, offers, needs = state.suitability
+    if offers < 0 or needs != ask.suitability:
+        return offers < 0 or needs > ask.suitability
     if ask.released:  # it was handed the term by who led: its id need not be the greatest
         return False
-    return may_lead(state) and state.is_voter and state.place.me > asker
+    return offers >= needs and may_lead(state) and state.is_voter and state.place.me > asker
 
 
 def _answer(

@@ -124,7 +124,7 @@ class PreVote(Message, frozen=True):
 
 
 class RequestVote(Message, frozen=True):
-    """Vote for me in `term`. `suitability` is the asker's; `released` as in `PreVote`."""
+    """Vote for me in `term`. `suitability` is what the asker offers; `released` as in `PreVote`."""
 
     electorate: Key
     stamp: Stamp
@@ -426,16 +426,18 @@ class ReadSuitability(Message, frozen=True):
 
 
 class SuitabilityRead(Message, frozen=True):
-    """`service/<name>` → `election`: the hook's last number; 0 where it failed.
+    """`service/<name>` → `election`: the number that the hook printed last; 0 where it failed.
 
     -1: it cannot say now (exit code 75, or too late): in this term its member votes for nobody
-    else, and does not stand.
+    else, and does not stand. `needs`: what it asks of whoever it votes for, if not as much as its
+    own number.
     """
 
     service_group: str
     kind: ElectionKind
     term: int
     value: int = 0
+    needs: int | None = None
 
 
 class GiveUpSeats(Message, frozen=True):

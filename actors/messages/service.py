@@ -414,10 +414,11 @@ class RoleTaken(Event, frozen=True):
 
 
 class SuitabilityMeasured(Event, frozen=True):
-    """What the suitability hook said for a term."""
+    """What hook `suitability` said for a term; `needs` of a leader, if not as much as that."""
 
     service: str
     service_group: str
     term: int
     value: int
+    needs: int | None = None
     sentence: ClassVar[str] = "suitability of {service} for term {term} is {value}"

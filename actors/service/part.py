@@ -28,8 +28,8 @@ class Part:
     stopped. `handing`: the lead is handed over before a stop, or was not in time.
 
     `reading` is a term whose suitability is asked for; `measuring` the key of the hook that runs
-    for `measured`, and then the call for its output; `suited` the last term read, and its value.
-    `tries` counts attempts to withdraw.
+    for `measured`, and then the call for its output; `suited` the last term read, its number and
+    what it needs. `tries` counts attempts to withdraw.
     """
 
     told: RoleChanged | None = None
@@ -46,7 +46,7 @@ class Part:
     reading: int = 0
     measuring: str = ""
     measured: int = 0
-    suited: tuple[int, int] = (0, 0)
+    suited: tuple[int, int, int | None] = (0, 0, None)
     tries: int = 0
 
 

@@ -1,5 +1,9 @@
 """How suitable to lead: the number that hook `suitability` prints, once for each term.
 
+Of two numbers the first is what the member offers as a leader, the second what it asks of whoever
+it votes for. Whoever knows what it has by bounds only prints those: it offers what it has surely,
+and needs what it may have. One number is both.
+
 The hook runs after `role-changed none` of the same term has ended, beside the process or without
 one, with the files that are in place; also of a service that is stopped, as what it orders by may
 be data. Whatever is no number is 0. Exit code 75, or being late, says that it cannot say now: then
@@ -70,14 +74,14 @@ def hook_ended(life: Life, end: ProcessExited, how: str, at: Moment) -> Decision
 
 def printed(life: Life, output: HookOutput) -> Decision:
     """What the hook printed."""
-    value = last_number(output.stdout)
-    if value is None:
+    found = last_numbers(output.stdout)
+    if found is None:
         said = "printed no whole number from 0 to 2^63 - 1; its suitability is 0"
         return failed(life, said)
     term = life.part.measured
     group = life.record.stands if life.record is not None else ""
-    life, told = _read(life, term, value)
-    return life, [Emit(SuitabilityMeasured(life.name, group, term, value)), *told]
+    life, told = _read(life, term, *found)
+    return life, [Emit(SuitabilityMeasured(life.name, group, term, *found)), *told]
 
 
 def failed(life: Life, how: str, value: int = 0) -> Decision:
@@ -88,26 +92,28 @@ def failed(life: Life, how: str, value: int = 0) -> Decision:
     return life, [Emit(said), *told]
 
 
-def last_number(text: str) -> int | None:
-    """The number on the last line that is one; None where there is none in range."""
+def last_numbers(text: str) -> tuple[int, int | None] | None:
+    """The one or two numbers on the last line of such; None where none is, or is in range."""
     for line in reversed(text.splitlines()):
-        word = line.strip()
-        if word.isascii() and word.isdigit():
-            value = int(word) if len(word) <= len(str(GREATEST)) else GREATEST + 1
-            return value if value <= GREATEST else None
+        words = line.split()
+        if len(words) in (1, 2) and all(word.isascii() and word.isdigit() for word in words):
+            values = [int(word[:20]) for word in words]
+            if max(values) > GREATEST or max(map(len, words)) > len(str(GREATEST)):
+                return None
+            return values[0], values[1] if len(values) > 1 else None
     return None
 
 
-def _read(life: Life, term: int, value: int) -> Decision:
+def _read(life: Life, term: int, value: int, needs: int | None = None) -> Decision:
     """The suitability of a term is known: it is not read again, however often it is asked for.
 
     Who cannot say yet may be asked once more.
     """
-    suited = life.part.suited if value == CANNOT_SAY else (term, value)
+    suited = life.part.suited if value == CANNOT_SAY else (term, value, needs)
     part = replace(life.part, measuring="", measured=0, suited=suited)
-    return replace(life, part=part), _say(life, term, value)
+    return replace(life, part=part), _say(life, term, value, needs)
 
 
-def _say(life: Life, term: int, value: int) -> list[Effect]:
+def _say(life: Life, term: int, value: int, needs: int | None) -> list[Effect]:
     group = life.record.stands if life.record is not None else ""
-    return [Send(ELECTION, SuitabilityRead(group, "topology", term, value))]
+    return [Send(ELECTION, SuitabilityRead(group, "topology", term, value, needs))]

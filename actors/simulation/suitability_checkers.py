@@ -18,12 +18,12 @@ from actors.simulation.story import Story
 HASTE_S: Final = timing.READING_S  # a value read no longer ago than that was read for this vote
 SLOWS: Final = ("pause", "freeze", "disk", "launcher")  # a hook may come too late, or not run
 
-Measured: TypeAlias = tuple[float, int]  # when, and the value
+Measured: TypeAlias = tuple[float, int, int]  # when, what it offers, and what it needs
 Known: TypeAlias = dict[tuple[str, str, int], Measured]  # by group, member and term
 
 
 def the_fittest_leads(story: Story, plan: Plan) -> Verdicts:
-    """33: no voter has elected a member below its own suitability.
+    """33: no voter has elected a member that offers less than the voter needs.
 
     Of equal ones the greater id wins, unless it would not lead or the other was handed the term,
     which a log does not tell. Judged where both have just read it for this very term, and nothing
@@ -36,8 +36,8 @@ def the_fittest_leads(story: Story, plan: Plan) -> Verdicts:
     for logged in story.events:
         event, member, at_s = logged.event, member_of(logged), logged.at_s
         match event:
-            case SuitabilityMeasured(service_group=group, term=term, value=value):
-                known[group, member, term] = at_s, value
+            case SuitabilityMeasured(service_group=group, term=term, value=value, needs=needs):
+                known[group, member, term] = at_s, value, value if needs is None else needs
             case VoteGiven(kind="topology") if member != event.candidate:
                 key = event.service_group, event.electorate, event.term, event.candidate
                 votes.setdefault(key, []).append((at_s, member))
@@ -58,8 +58,8 @@ def _compared(
         theirs = known.get((group, voter, term))
         if mine is None or theirs is None or not 0 <= voted_s - theirs[0] < HASTE_S:
             continue
-        text = f"{voter[:8]} ({theirs[1]}) has elected {leader[:8]} ({mine[1]})"
-        yield None if theirs[1] <= mine[1] else f"{text} in term {term} of {group}"
+        text = f"{voter[:8]} (needs {theirs[2]}) has elected {leader[:8]} (offers {mine[1]})"
+        yield None if theirs[2] <= mine[1] else f"{text} in term {term} of {group}"
 
 
 def suitability_is_read_once_a_term(story: Story, plan: Plan) -> Verdicts:

@@ -102,6 +102,7 @@ class Machine:
     mail: deque[tuple[str, Message]] = field(default_factory=deque)
     timer: int = 0
     suitability: int = 0
+    needs: int = 0
 
 
 class World:
@@ -173,6 +174,7 @@ class World:
             drift = self.random.choice([-DRIFT, DRIFT])
         made = Machine(me, 1.0 + drift, self.random.uniform(0, 1000))
         made.suitability = self.random.randrange(3)
+        made.needs = made.suitability % 2  # the most suitable elects anybody
         return made
 
     def _store(self, machine: Machine, ballot: ballots.Ballot) -> None:
@@ -334,7 +336,7 @@ class World:
             case ReadSuitability(term=term):
                 unsure = self.faulty and self.random.random() < 0.1
                 value = -1 if unsure else machine.suitability
-                answer = SuitabilityRead(GROUP, KIND, term, value)
+                answer = SuitabilityRead(GROUP, KIND, term, value, machine.needs)
         if answer is not None:
             told, life = answer, machine.life
 
@@ -361,8 +363,8 @@ class World:
                 given = self.votes.setdefault((machine.me, voter, term), candidate)
                 if given != candidate:
                     raise BrokenError(f"{machine.me[0]} voted twice in term {term}")
-                fitter = machine.suitability > self.machines[candidate].suitability
-                if self.plan.hook and fitter:
+                fitter = machine.needs > self.machines[candidate].suitability
+                if self.plan.hook and fitter and machine.me != candidate:
                     raise BrokenError(f"{machine.me[0]} voted for a less suitable in term {term}")
             case ElectorateCommitted(term=term, version=version, electorate=name):
                 assert machine.state is not None

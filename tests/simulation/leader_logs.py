@@ -79,9 +79,11 @@ class Log:
             self.say(at_s, voter, vote)
         self.say(at_s + 0.01, machine, LeaderElected(*PLACE, term, IDS[machine], 2, 2))
 
-    def suit(self, at_s: float, machine: int, term: int, value: int) -> None:
+    def suit(
+        self, at_s: float, machine: int, term: int, value: int, needs: int | None = None
+    ) -> None:
         """A machine reads its suitability."""
-        self.say(at_s, machine, SuitabilityMeasured("db", GROUP, term, value))
+        self.say(at_s, machine, SuitabilityMeasured("db", GROUP, term, value, needs))
 
     def lead(self, begin_s: float, end_s: float, machine: int, term: int) -> None:
         """Rounds from `begin_s` on, the last one acked at `end_s`; each is sent 10 ms before."""

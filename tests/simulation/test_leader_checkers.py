@@ -285,6 +285,17 @@ def test_each_breach_is_found_out(name: str, breach: Callable[[], Log]) -> None:
     assert broken != []
 
 
+@pytest.mark.parametrize(("needs", "fine"), [(0, True), (7, True), (8, False)])
+def test_a_voter_may_elect_whoever_offers_what_it_needs(needs: int, *, fine: bool) -> None:
+    log = Log()
+    log.found()
+    log.suit(9.8, 0, 1, 7, 3)
+    log.suit(9.8, 1, 1, 9, needs)
+    log.elect(10.0, 0, 1, 1)
+    judged, broken = log.judged(suitability_checkers.the_fittest_leads)
+    assert (judged, broken == []) == (1, fine)
+
+
 def test_there_is_a_breach_for_every_checker() -> None:
     assert {name for name, _ in BREACHES} == {checker.__name__ for checker in CHECKERS}
 

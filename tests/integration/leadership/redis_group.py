@@ -80,7 +80,8 @@ class RedisGroup:
 
     def is_whole(self) -> bool:
         """Whether one Redis leads, and the others have all it has."""
-        if self.leader() is None:
+        leader = self.leader()
+        if leader is None or not all(self._is_marked(m, leader[1]) for m in self.machines):
             return False
         for machine in self.machines:
             try:
@@ -94,6 +95,17 @@ class RedisGroup:
             "slave",
             "slave",
         ]
+
+    def _is_marked(self, machine: Machine, term: int) -> bool:
+        """Whether its file says where it stands in this term.
+
+        A full resynchronisation takes the mark away for a second or two. Who would be left without
+        a leader then has to wait for its return.
+        """
+        file = machine.layout.services / "redis" / "data" / "appendonly.aof"
+        with contextlib.suppress(OSError):
+            return f"habring-mark:{term}:".encode() in file.read_bytes()
+        return False
 
     def whole(self) -> tuple[Machine, int]:
         """Wait until it is whole; the leader, and its term."""

@@ -40,6 +40,23 @@ def test_a_fitter_voter_refuses_also_while_its_own_service_would_not_lead() -> N
     assert [(a.granted, a.reason) for a in answers] == [(False, "suitability"), (True, "")]
 
 
+def test_a_voter_needs_its_second_number_whatever_it_offers_itself() -> None:
+    hooked = StandForElection("redis", GROUP, "topology", suitability_hook=True)
+    for offers, needs, asked, granted in (
+        (9, 4, 5, True),  # it has led: all of its term is with it, and no more than 4 needed
+        (9, 4, 4, False),  # as much as needed, but of two equals the greater id
+        (9, 4, 3, False),
+        (1, 7, 6, False),  # it knows by bounds only what it has
+        (1, 7, 7, True),
+        (1, 7, 9, True),
+    ):
+        state, _ = step(member(C), "", hooked)
+        state, _ = step(state, A, vote(A, suitability=asked))
+        _, effects = step(state, "", SuitabilityRead(GROUP, "topology", 1, offers, needs))
+        (answer,) = [a for a in said(effects, VoteAnswer) if isinstance(a, VoteAnswer)]
+        assert answer.granted == granted, (offers, needs, asked)
+
+
 def test_who_cannot_say_how_suitable_it_is_votes_for_nobody_else_and_does_not_stand() -> None:
     hooked = StandForElection("redis", GROUP, "topology", suitability_hook=True)
     voter, _ = step(member(), "", hooked)

@@ -19,7 +19,7 @@ from actors.messages.service import (
 )
 from actors.service import fitness, leaving
 from actors.service.life import Life
-from actors.service.suitability import last_number
+from actors.service.suitability import last_numbers
 from actors.simulation.processes import Behaviour
 
 # ── stops ──
@@ -223,23 +223,27 @@ def test_a_package_without_the_hook_is_as_suitable_as_any(rig: Any, make_package
 
 
 @pytest.mark.parametrize(
-    ("text", "value"),
+    ("text", "found"),
     [
-        ("42", 42),
-        ("reading\n 7 \n", 7),
-        ("3\nbye", 3),
+        ("7\n", (7, None)),
+        ("offset:\n 7 \n\n", (7, None)),
+        ("1\n2\n", (2, None)),
+        ("7 9\n", (7, 9)),
+        ("1\n 9\t7 \nthat is all\n", (9, 7)),
+        ("7 9 11\n", None),
+        ("7 x\n", None),
+        ("-7", None),
+        ("7.5", None),
         ("", None),
-        ("none", None),
-        ("-1", None),
-        ("1.5", None),
-        (str(2**63 - 1), 2**63 - 1),
+        (str(2**63 - 1), (2**63 - 1, None)),
         (str(2**63), None),
-        ("9" * 5000, None),
-        ("²", None),
+        (f"1 {2**63}", None),
+        ("1" * 10_000, None),
+        ("٣", None),
     ],
 )
-def test_the_last_number_counts(text: str, value: int | None) -> None:
-    assert last_number(text) == value
+def test_the_last_one_or_two_numbers_count(text: str, found: tuple[int, int | None] | None) -> None:
+    assert last_numbers(text) == found
 
 
 # ── what the election is told ──

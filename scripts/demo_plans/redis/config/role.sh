@@ -7,8 +7,10 @@
 #   none`), so it confirms nothing afterwards;
 # - a position is (term, mark, bytes behind that mark in the append-only file). The leader's stream
 #   reaches every member as the same bytes, so of one mark the greater number has all of the lesser.
-#   After a full resynchronisation a file has no mark: its member asks the leader for another one,
-#   and until then cannot say where it stands;
+#   After a full resynchronisation a file has no mark: its member asks the leader for another one.
+#   Until then it knows the term and the last mark of its data, and no byte: it offers the least it
+#   may have, and needs the most. Who has led a term has all that anybody has of it, and offers that;
+# - a leader that goes takes no more writes and lets its followers have what it took before;
 # - a member follows only who has the term that it was told: an old leader has an old one.
 # Roles change under a lock, and are written down first; who comes with an older one gives way.
 
@@ -76,13 +78,23 @@ is_current() {
   [ "$role" = "$HAB_ROLE" ] || [ "$born" != "$(life)" ]
 }
 
+# It takes no more writes, and whoever follows has what it took: who it hands over to lacks nothing.
+drain() {
+  followers=$(ask info replication | tr -d '\r' | sed -n 's/^connected_slaves://p')
+  [ "${followers:-0}" -gt 0 ] || return 0
+  printf 'MULTI\nSET habring:drained %s\nCONFIG SET min-replicas-to-write 9\nEXEC\nWAIT %s 250\n' \
+    "$HAB_LEADER_TERM" "$followers" | ask >/dev/null
+}
+
 detach() {
+  drain
   said "$(ask replicaof $nobody)"
 }
 
 # All or nothing: no write is taken in between.
 promote() {
-  said "$(printf 'MULTI\nREPLICAOF NO ONE\nEVAL "%s" %s %s\nEXEC\n' \
+  echo "$HAB_LEADER_TERM" >"$data/led"
+  said "$(printf 'MULTI\nCONFIG SET min-replicas-to-write 0\nREPLICAOF NO ONE\nEVAL "%s" %s %s\nEXEC\n' \
     "$promotion" "$keys" "$HAB_LEADER_TERM" | ask | tail -n 1)"
 }
 
@@ -117,7 +129,20 @@ is_written() {
   done
 }
 
-# As `BYTE:habring-mark:TERM:NUMBER:`.
+# As `BYTE:habring-mark:TERM:NUMBER:`. How far the file was read is kept, so that the next time reads
+# on from there: the health check does, and a suitability is known in time whatever the file's size.
 last_mark() {
-  LC_ALL=C grep -abo 'habring-mark:[0-9]*:[0-9]*:' "$aof" 2>/dev/null | tail -n 1
+  [ -s "$aof" ] || return 0
+  file=$(stat -c %i "$aof") size=$(stat -c %s "$aof") from=0
+  [ -e "$data/mark" ] && read -r known at <"$data/mark" && [ "$known" = "$file" ] && from=$at
+  [ "$from" -le "$size" ] || from=0
+  found=$(tail -c +$((from + 1)) "$aof" | LC_ALL=C grep -abo 'habring-mark:[0-9]*:[0-9]*:' | tail -n 1)
+  if [ -n "$found" ]; then
+    found=$((from + ${found%%:*})):${found#*:}
+    from=${found%%:*}
+  else
+    from=$((size > 64 ? size - 64 : 0))
+  fi
+  echo "$file $from" >"$data/mark.$$" && mv "$data/mark.$$" "$data/mark"
+  echo "$found"
 }
