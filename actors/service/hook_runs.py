@@ -124,7 +124,10 @@ def _beside_ended(life: Life, hook: str, key: str, how: str) -> Decision:
 def _checked(life: Life, code: int | None, at: Moment) -> Decision:
     health = hooks.health_of(code)
     interval_s = spec_of(life).health_check_interval
-    due_s = hooks.next_check_s(health, interval_s, first_ok=life.first_ok, random=at.random)
+    up_s = at.now - life.up_since_s if life.up_since_s is not None else interval_s
+    due_s = hooks.next_check_s(
+        health, interval_s, first_ok=life.first_ok, random=at.random, up_s=up_s
+    )
     life = replace(life, health=health, first_ok=life.first_ok and health != "ok")
     due = HookDue(hooks.HEALTH_CHECK, life.pid or 0)
     return life, [After(due_s, due, name=hooks.HEALTH_CHECK)]

@@ -28,6 +28,7 @@ SUITABILITY_S: Final = 0.9  # the election waits 2 s for both
 BESIDE_S = 600.0  # a hook that tells the process of a change, and hangs, ends
 POST_STOP_S = 60.0  # a stop must end; Habitat does not wait for this hook at all
 UNHEALTHY_INTERVAL_S = 30.0  # after anything but OK the next check is due at the latest then
+CHECK_FIRST_S = 1.0  # a process that has just started is checked sooner, and ever more seldom
 CHECK_LEAST_S = 10.0  # a health check slower than this and than its interval says nothing
 HEALTH: dict[int | None, Health] = {0: "ok", 1: "warning", 2: "critical"}
 
@@ -131,11 +132,18 @@ def health_of(code: int | None) -> Health:
     return HEALTH.get(code, "unknown")
 
 
-def next_check_s(health: Health, interval_s: float, *, first_ok: bool, random: Random) -> float:
-    """Seconds to the next health check: spread out once when it is OK, sooner when it is not."""
-    if health != "ok":
-        return min(interval_s, UNHEALTHY_INTERVAL_S)
-    return random.uniform(0, interval_s) if first_ok else interval_s
+def next_check_s(
+    health: Health, interval_s: float, *, first_ok: bool, random: Random, up_s: float
+) -> float:
+    """Seconds to the next health check: spread out once when it is OK, sooner when it is not.
+
+    A process is checked again at the latest when it has run about twice as long as it has now
+    (`up_s`), so that one that takes a while to serve, or fails after a while, is seen to.
+    """
+    due_s = min(interval_s, UNHEALTHY_INTERVAL_S)
+    if health == "ok":
+        due_s = random.uniform(0, interval_s) if first_ok else interval_s
+    return min(due_s, random.uniform(0.5, 1.0) * max(CHECK_FIRST_S, up_s))
 
 
 def exit_words(code: int | None, signal: int | None) -> str:

@@ -7,10 +7,12 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from actors.messages.depot import PackageInfo
 from actors.messages.ring import Census, GroupMember, ServiceInfo
-from actors.messages.service import ServiceSpec
+from actors.messages.service import Health, ServiceSpec
 from actors.service.backoff import next_delay_s
 from actors.service.environment import service_environment
 from actors.service.gates import CENSUS_UNKNOWN, waiting_for
@@ -174,10 +176,24 @@ def test_exit_codes_of_health_checks_mean_what_habitat_says() -> None:
 def test_the_next_check_is_spread_at_the_first_ok_and_soon_while_unhealthy() -> None:
     draw = random.Random(1)
     for _ in range(20):
-        assert 0 <= next_check_s("ok", 60, first_ok=True, random=draw) < 60
-    assert next_check_s("ok", 60, first_ok=False, random=draw) == 60
-    assert next_check_s("critical", 60, first_ok=True, random=draw) == 30
-    assert next_check_s("warning", 5, first_ok=False, random=draw) == 5
+        assert 0 <= next_check_s("ok", 60, first_ok=True, random=draw, up_s=600) < 60
+    assert next_check_s("ok", 60, first_ok=False, random=draw, up_s=600) == 60
+    assert next_check_s("critical", 60, first_ok=True, random=draw, up_s=600) == 30
+    assert next_check_s("warning", 5, first_ok=False, random=draw, up_s=600) == 5
+
+
+@given(
+    st.sampled_from(("ok", "warning", "critical", "unknown")),
+    st.integers(1, 300),
+    st.booleans(),
+    st.floats(0, 1e6),
+    st.randoms(use_true_random=False),
+)
+def test_a_process_is_checked_before_it_has_run_twice_as_long(
+    health: Health, interval_s: int, first_ok: bool, up_s: float, draw: random.Random
+) -> None:
+    due_s = next_check_s(health, interval_s, first_ok=first_ok, random=draw, up_s=up_s)
+    assert 0 <= due_s <= min(interval_s, max(1.0, up_s))
 
 
 def test_backoff_begins_at_its_least_and_never_leaves_its_bounds() -> None:
