@@ -6,7 +6,7 @@ A service is known by its name: the package's name, or `--name`. Its group is
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, TypeAlias
+from typing import ClassVar, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -15,6 +15,7 @@ from actors.messages.base import Event, MemberId, Message
 Topology: TypeAlias = Literal["standalone", "leader"]
 Strategy: TypeAlias = Literal["none", "at-once", "rolling"]
 Health: TypeAlias = Literal["ok", "warning", "critical", "unknown"]
+HEALTHY: Final[frozenset[Health]] = frozenset({"ok", "warning"})
 UpdateState: TypeAlias = Literal[
     "unknown",  # the depot has not answered yet
     "current",  # what is offered is what it runs

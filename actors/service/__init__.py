@@ -81,4 +81,14 @@ Rejected: stepping down at once, while half a leader still runs.
 2026-11-25: Where the record cannot be written, all that may have been lost with it is asked for
 anew (`unwritten`); a member that cannot write down that it leads does not. Rejected: going on with
 what was decided, of which a disk that is full for a moment leaves half.
+
+2026-11-25: Who was taken out of the census for another release comes back once it is healthy in it,
+not once its process runs (`unproven`, durable): a server that needs a second to listen, or one that
+is sick, is sent nobody. Only then: a check that fails later takes nobody out, since what all
+members depend on would take them all out together. Rejected: leaving out whoever is not healthy,
+always, which Habitat does not do either, and which a package with odd exit codes would not survive.
+
+2026-11-25: A young process is checked more often, at about 1, 2, 4… s, until its interval is
+reached: the grace time of a rollout is shorter than the usual interval, and would have been one
+check long. Rejected: a shorter interval while a turn is open, which first starts need as well.
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from actors.effects import Effect
 from actors.messages.base import MemberId
@@ -60,6 +60,7 @@ STAGES: dict[Phase, Stage] = {
     "withdrawing": "stopping",
 }
 DEFAULT_TIMEOUT_S = 8  # Habitat's
+UNPROVEN: Final = "it is left out of binds until it is healthy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,8 @@ class Life:
     one call about them that is open while the process runs. `beside` are the keys of further hooks
     that run beside the process, by hook; `due` those to run once more after that. `again`: it is
     stopped to be started again in the same release; `taking`: to be started in this one.
-    `withdrawn`: it runs, and the ring is told that it is not up.
+    `withdrawn`: it runs, and the ring is told that it is not up; if that is for another release,
+    until it is healthy in it.
     """
 
     name: str
@@ -253,7 +255,8 @@ def _reason(life: Life) -> str:
     """Why it waits, with what the election waits for."""
     part = life.part
     if not part.why or not takes_part(life) or (part.told and part.told.role != "none"):
-        return life.reason
+        unproven = life.phase == "up" and is_unproven(life) and not life.reason
+        return UNPROVEN if unproven else life.reason
     group = spec_of(life).service_group
     if life.phase == "waiting":
         wanted = life.reason == leader_wanted(group)
@@ -273,6 +276,11 @@ def _role(life: Life) -> dict[str, Any]:
     return {"role": acts.role, "term": acts.term, "leader": acts.leader}
 
 
+def is_unproven(life: Life) -> bool:
+    """Whether it has gone to another release, and nobody is sent to it until it is healthy."""
+    return life.record is not None and life.record.unproven
+
+
 def info_of(life: Life, at: Moment) -> ServiceInfo | None:
     """What the ring is to know of it; None for nothing."""
     if stage_of(life) is None:
@@ -282,7 +290,7 @@ def info_of(life: Life, at: Moment) -> ServiceInfo | None:
         member=at.member,
         service_group=spec.service_group,
         package=package.ident if package else "",
-        up=life.phase == "up" and not life.withdrawn,
+        up=life.phase == "up" and not life.withdrawn and not is_unproven(life),
         health=life.health,
         topology=spec.topology,
         strategy=spec.update_strategy,

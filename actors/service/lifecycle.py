@@ -42,6 +42,7 @@ from actors.messages.process import (
 from actors.messages.ring import Census
 from actors.messages.runtime import CallFailed, Ok, PersistFailed
 from actors.messages.service import (
+    HEALTHY,
     AnswerOverdue,
     FactsOverdue,
     GatesDue,
@@ -69,6 +70,7 @@ from actors.service.life import (
     Moment,
     desire,
     follows,
+    is_unproven,
     outdated,
     spec_of,
     stop_timeout_s,
@@ -109,7 +111,7 @@ from actors.service.stopping import (
     stopped_process,
 )
 from actors.service.telling import tell
-from actors.service.updating import take, withdraw
+from actors.service.updating import proven, take, withdraw
 
 
 def begin(life: Life, data: bytes | None, at: Moment) -> Decision:
@@ -343,6 +345,8 @@ def _as_desired(life: Life, at: Moment) -> Decision:
             if roles.hands_over(life):
                 return roles.hand_over(life, _why_stopped(life))
             return stop(life, _why_stopped(life), at)
+        case "up" if is_unproven(life) and life.health in HEALTHY:
+            return proven(life)
         case "settling" | "up" if life.part.handing:
             return roles.kept(life)
         case "settling" | "up" if life.record is not None and life.record.spec != life.spec:

@@ -32,7 +32,8 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     `init_done`: a start was or is about to be asked for, so a process may live, and `post-stop` is
     due once none does. `pid` is for people; who lives is the launcher's to say. `restarts` counts
     starts after an end nobody asked for. `user`/`group` empty: the supervisor's own. `target` is
-    the release its update strategy chose, for strategies that hold on to it.
+    the release its update strategy chose, for strategies that hold on to it. `unproven`: it was
+    taken out of the census for another release, and has not been healthy in it yet.
 
     `stands` is the group in whose election the service has a seat, or asks for one. `acts` is what
     the process acts as: a leader from before it is told, until it has ended or has been told
@@ -56,6 +57,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     acted: bool = False
     shown: Position = Position()
     over: int = 0
+    unproven: bool = False
 
 
 def record_path(service: str) -> str:

@@ -294,6 +294,7 @@ def _record(life: Life, answer: ServicePrepared) -> Record:
         acts=position(told) if known and told is not None else Position(),
         shown=files_tell(life),
         over=before.over,
+        unproven=before.unproven,
     )
 
 

@@ -40,6 +40,9 @@ GRACE_S = 10.0  # after its KILL a process that is not reported gone is asked ab
 def stop(life: Life, reason: str, at: Moment) -> Decision:
     """Ask the process to end; the hooks beside it end at once."""
     life, effects = end_beside(life)
+    record, goes = life.record, life.taking is not None
+    if record is not None and life.withdrawn and goes:
+        life = replace(life, record=msgspec.structs.replace(record, unproven=True))
     life = replace(life, phase="stopping", reason=reason, health="unknown", withdrawn=False)
     life, order = order_stop(life, at)
     return life, [*effects, Cancel("settle"), Cancel("withdrawn"), *order]

@@ -21,6 +21,7 @@ from actors.service.life import (
     package_of,
     spec_of,
 )
+from actors.service.starting import persist
 from actors.service.users import choose
 
 
@@ -46,7 +47,9 @@ def take(life: Life, order: TakeRelease, at: Moment) -> Decision:
     said = [Emit(ReleaseTaken(life.name, ident, package.ident, group)), done]
     if life.phase in RUNNING:
         return replace(held, taking=package), said  # what leads hands over before its stop
-    at_rest = msgspec.structs.replace(record, package=package, target=package.ident)
+    at_rest = msgspec.structs.replace(
+        record, package=package, target=package.ident, unproven=order.not_after_s > 0
+    )
     rest = replace(held, phase="down", reason="", call="", package=None, record=at_rest)
     rest = replace(rest, failed=False, delay_s=0.0)
     return rest, [*said, Cancel("answer"), Cancel("gates"), Cancel("start")]
@@ -57,6 +60,13 @@ def withdraw(life: Life, for_s: float) -> Decision:
     if life.phase not in RUNNING:
         return life, []
     return replace(life, withdrawn=True), [After(for_s, ReturnService(), name="withdrawn")]
+
+
+def proven(life: Life) -> Decision:
+    """It is up and healthy in the release it went to: who is bound to it may use it again."""
+    assert life.record is not None, "a proof of nothing"
+    life = replace(life, record=msgspec.structs.replace(life.record, unproven=False))
+    return life, [persist(life)]
 
 
 def _problem(life: Life, resolved: PackageResolved, at: Moment) -> str:

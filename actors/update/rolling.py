@@ -43,6 +43,7 @@ from actors.messages.rollout import (
 )
 from actors.messages.runtime import CallFailed, Loaded, Ok, PersistFailed
 from actors.messages.service import (
+    HEALTHY,
     AnswerOverdue,
     Progress,
     ServiceSettled,
@@ -359,7 +360,7 @@ def grounds(rolling: Rolling, at: Moment) -> Grounds:
 
 def _well(rolling: Rolling, status: ServiceStatus, at: Moment) -> float | None:
     """Since when the service has been up and healthy, without an end in between."""
-    if status.stage != "up" or status.health not in turn.HEALTHY:
+    if status.stage != "up" or status.health not in HEALTHY:
         return None
     same = status.pid == rolling.standing.pid and rolling.well_since is not None
     return rolling.well_since if same else at.now

@@ -26,13 +26,12 @@ from actors.messages.rollout import (
     UpdateTurn,
 )
 from actors.messages.runtime import CallFailed
-from actors.messages.service import ServiceStatus
+from actors.messages.service import HEALTHY, ServiceStatus
 from actors.messages.update import TakeRelease, WithdrawService
 from actors.update.state import READY
 
 PROOFS: Final = 3.0  # grace times within which a service has to become healthy and stay so
 WITHDRAWN_S: Final = 5.0  # a withdrawal is repeated each second; without that it ends by itself
-HEALTHY: Final = frozenset(("ok", "warning"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +252,8 @@ def _proof(turn: Turn, standing: ServiceStatus, rollout: Rollout, on: Grounds) -
     if healthy_s is not None and on.now - healthy_s >= on.grace_s:
         return _end(turn, "done", f"healthy for {on.grace_s:g} s", on)
     if on.now - turn.since_s >= PROOFS * on.grace_s:
-        said = standing.reason or f"{standing.stage}, health {standing.health}"
+        stands = f"{standing.stage}, health {standing.health}"
+        said = stands if standing.stage == "up" else standing.reason or stands
         return _end(turn, "failed", f"not healthy within {PROOFS * on.grace_s:g} s: {said}", on)
     return turn, []
 

@@ -347,3 +347,60 @@ def test_a_service_that_is_withdrawn_runs_on_and_comes_back_by_itself(rig: Any) 
     rig.run(4.0)
     assert rig.rumors()[-1].body.up
     assert rig.pid("web") == pid
+
+
+def goes(rig: Any, make_package: Any, code: int) -> tuple[int, Any]:
+    """A service that is withdrawn, and told to go to a release whose health check says `code`.
+
+    How many rumors there were before, and the order.
+    """
+    rig.shelf.add(make_package(hooks=("run", "health-check"), release="20260102000000"))
+    rig.programs["hook:web:health-check:"] = Behaviour(runs_s=0.1)
+    rig.command(LoadService(ServiceSpec(ident="acme/web", update_strategy="rolling")))
+    rig.until(lambda: rig.rumors()[-1].body.up)
+    rig.programs["hook:web:health-check:"] = Behaviour(runs_s=0.1, code=code)
+    rig.tell("service/web", WithdrawService(5.0))
+    rig.run(0.5)
+    before = len(rig.rumors())
+    newer = make_package(version="2.0", hooks=("run", "health-check"))
+    rig.shelf.add(newer)
+    order = TakeRelease(PackageResolved(newer), not_after_s=1e6)
+    rig.command(order, to="service/web")
+    rig.until(lambda: runs(rig) == TWO)
+    return before, order
+
+
+def test_who_went_to_a_release_while_withdrawn_is_back_only_once_it_is_healthy(
+    rig: Any, make_package: Any
+) -> None:
+    before, _ = goes(rig, make_package, code=2)
+    rig.run(20.0)
+    assert not any(rumor.body.up for rumor in rig.rumors()[before:])
+    assert rig.status("web").reason == "it is left out of binds until it is healthy"
+    rig.kill("service/web")
+    rig.run(20.0)
+    assert not any(rumor.body.up for rumor in rig.rumors()[before:])  # it is durable
+    rig.programs["hook:web:health-check:"] = Behaviour(runs_s=0.1)
+    rig.until(lambda: rig.rumors()[-1].body.up)
+    assert rig.rumors()[-1].body.health == "ok"
+    assert rig.status("web").reason == ""
+    rig.programs["hook:web:health-check:"] = Behaviour(runs_s=0.1, code=2)
+    rig.until(lambda: rig.status("web").health == "critical", 120.0)
+    assert rig.rumors()[-1].body.up  # a check that fails later takes nobody out
+
+
+def test_a_release_that_ends_again_and_again_is_never_discoverable(
+    rig: Any, make_package: Any
+) -> None:
+    rig.programs["service:web"] = Behaviour(runs_s=1.0, code=1)
+    before, _ = goes(rig, make_package, code=2)
+    rig.run(30.0)
+    assert not any(rumor.body.up for rumor in rig.rumors()[before:])
+    rig.programs["service:web"] = Behaviour()
+    rig.programs["hook:web:health-check:"] = Behaviour(runs_s=0.1)
+    older = make_package(hooks=("run", "health-check"), release="20260102000000")
+    back = TakeRelease(PackageResolved(older), not_after_s=1e6)
+    rig.until(lambda: rig.status("web").stage == "backoff" or rig.pid("web") is None, 60.0)
+    rig.command(back, to="service/web")
+    rig.until(lambda: rig.rumors()[-1].body.up, 60.0)
+    assert rig.rumors()[-1].body.package == older.ident
