@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -36,26 +37,30 @@ def programs() -> Path:
 class RedisGroup:
     """The group, each member on a machine of its own, and what is done to its leader."""
 
-    def __init__(self, ring: Ring) -> None:
+    def __init__(self, ring: Ring, *loaded: str) -> None:
         self.machines = ring.start(3, key="acme")
         self.ids = {machine.ready().member_id: machine for machine in self.machines}
         self.ports = free_ports(3)
-        self._publish()
+        self.machines[0].hab("origin", "key", "generate", "demo")
+        self.publish(CHECKOUT / "scripts" / "demo_plans" / "redis")
         for machine, port in zip(self.machines, self.ports, strict=True):
             settings = machine.layout.user_config("redis")
             settings.parent.mkdir(parents=True, exist_ok=True)
             settings.write_text(f"port = {port}\n")
             depot = f"file://{self.machines[0].root}/depot"
             words = ("--topology=leader", "--group=acme", "-i", "2", f"--url={depot}", "--no-wait")
-            machine.hab("svc", "load", "demo/redis", *words)
+            machine.hab("svc", "load", "demo/redis", *words, *loaded)
 
-    def _publish(self) -> None:
+    def publish(self, plan: Path) -> str:
+        """Build a release and promote it in the depot of the first machine; its ident."""
         first = self.machines[0]
-        first.hab("origin", "key", "generate", "demo")
-        plan = str(CHECKOUT / "scripts" / "demo_plans" / "redis")
-        first.hab("pkg", "build", plan, HAB_STUDIO_SECRET_DEMO_REDIS=str(programs()))
-        (built,) = (first.root / "results").glob("*.hart")
-        first.hab("pkg", "upload", str(built), "--channel", "stable")
+        first.hab("pkg", "build", str(plan), HAB_STUDIO_SECRET_DEMO_REDIS=str(programs()))
+        results = first.root / "results"
+        lines = (results / "last_build.env").read_text().splitlines()
+        built = {key: shlex.split(value)[0] for key, _, value in (x.partition("=") for x in lines)}
+        hart = str(results / built["pkg_artifact"])
+        first.hab("pkg", "upload", hart, "--channel", "stable")
+        return built["pkg_ident"]
 
     # ── what is true ──
 
