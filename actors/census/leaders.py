@@ -2,7 +2,8 @@
 
 Of two electorates of a group the earlier founded counts, as the elections themselves decide. Who
 was elected in the greatest term of it leads, as long as it says so and lives; whether it holds a
-lease at this instant only its own election knows.
+lease at this instant only its own election knows. Where a rollout stands each conductor has told
+last; what was decided last is the greatest of that.
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+import msgspec
+
 from actors.messages.base import MemberId
 from actors.messages.election import ElectionKind, Electorate, Leadership
 from actors.messages.ring import GroupElection, GroupElections, MemberHealth, Rumor
+from actors.messages.rollout import RolloutStanding
 
-KINDS: Final = ("electorate", "leader")  # of rumors
+KINDS: Final = ("electorate", "leader", "rollout")  # of rumors
 
 
 def elections(
@@ -23,6 +27,7 @@ def elections(
     """The elections of each group that has an electorate, by group."""
     records: dict[str, dict[str, Electorate]] = {}
     said: dict[str, list[Leadership]] = {}
+    rolled: dict[str, RolloutStanding] = {}
     for rumor in rumors:
         match rumor.body:
             case Electorate() as record if rumor.key == f"{record.service_group}/{record.id}":
@@ -30,13 +35,18 @@ def elections(
                 known[record.id] = _newest(known.get(record.id), record)
             case Leadership(leader=leader) as leadership if leader == rumor.owner:
                 said.setdefault(leadership.service_group, []).append(leadership)
+            case RolloutStanding(service_group=group) as rollout if rumor.key == group:
+                before = rolled.get(group)
+                if before is None or rollout.place > before.place:
+                    rolled[group] = rollout
             case _:
                 pass
     found = {}
     for group in sorted(records):
         living = [r for r in records[group].values() if not r.dissolved_into]
         if living:
-            found[group] = _elections(living, said.get(group, ()), standing)
+            told = _elections(living, said.get(group, ()), standing)
+            found[group] = msgspec.structs.replace(told, rollout=rolled.get(group))
     return found
 
 

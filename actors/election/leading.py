@@ -35,6 +35,7 @@ from actors.election.state import (
 from actors.messages.base import MemberId
 from actors.messages.election import (
     AskReady,
+    Electorate,
     LeaderDemoting,
     LeaderElected,
     LeaderReleased,
@@ -70,7 +71,8 @@ def begin(state: Election, now: float, *, votes: int = 0) -> Decision:
     if votes:
         place, needed = state.place, electorate.needed(record.voters, state.gone)
         elected = LeaderElected(
-            place.service_group, place.kind, record.id, term, place.me, votes, needed
+            *(place.service_group, place.kind, record.id, term, place.me, votes, needed),
+            stamp=_stamp(record),
         )
         effects.append(Emit(elected))
     state, rounds = send_round(state, now)
@@ -148,7 +150,9 @@ def _renew(state: Election, name: str, now: float) -> Decision:
     place = state.place
     kill_at_s = one.sent_s + timing.SETTLE_S
     event = LeaseRenewed(
-        place.service_group, place.kind, record.id, leading.term, one.sent_s, until_s
+        *(place.service_group, place.kind, record.id, leading.term, one.sent_s, until_s),
+        needed=electorate.needed(record.voters, state.gone),
+        stamp=_stamp(record),
     )
     effects: list[Effect] = [Emit(event)]
     if state.process:
@@ -261,6 +265,10 @@ def close(state: Election, reason: str, now: float, random: Random) -> Decision:
     ending = leading.ending or Ending(reason, now)
     ending = replace(ending, dissolves="", to="")
     return _finish(replace(state, phase=replace(leading, ending=ending)), now, random)
+
+
+def _stamp(record: Electorate) -> str:
+    return f"{record.stamp.term}.{record.stamp.version}"
 
 
 def _lost(state: Election, leading: Leading, now: float, reason: str) -> LeaseLost:

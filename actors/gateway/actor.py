@@ -46,7 +46,7 @@ FIRST: Final[dict[str, tuple[tuple[str, Message], ...]]] = {
         ("census", QueryCensus()),
         ("election", QueryElections()),
     ),
-    "census": RING,
+    "census": (*RING, ("election", QueryElections())),
     "butterfly": RING,
     "metrics": (("gossip", QueryMembers()), ("specs", QueryServices()), ("node", ListActors())),
 }
@@ -197,7 +197,9 @@ def _standing(gathering: Gathering) -> Standing:
 
 def _census(gathering: Gathering, _wall_s: float) -> HttpAnswered:
     census, facts, members = _ring(gathering)
-    return HttpAnswered(200, census_document(census, facts, members, trusted=gathering.trusted))
+    own = _standing(gathering).own
+    document = census_document(census, facts, members, own, trusted=gathering.trusted)
+    return HttpAnswered(200, document)
 
 
 def _butterfly(gathering: Gathering, _wall_s: float) -> HttpAnswered:

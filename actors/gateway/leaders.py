@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 
 from actors.messages.election import ElectionView
 from actors.messages.ring import ElectionState, GroupElection, GroupElections
+from actors.messages.rollout import RolloutStanding
 from actors.messages.service import ServiceStatus
 
 Json: TypeAlias = dict[str, object]
@@ -47,17 +48,23 @@ def group_keys(elections: GroupElections) -> Json:
     }
 
 
-def group_more(elections: GroupElections) -> Json:
-    """The same in full, terms and electorate too."""
+def group_more(group: str, standing: Standing) -> Json:
+    """The same in full: terms, electorate, rollout, and what is left of leases known here."""
+    elections = standing.groups.get(group, NONE)
+    leases = {v.kind: v.lease_s for v in standing.own if v.service_group == group}
     return {
-        "topology": _election(elections.topology),
-        "update": _election(elections.update),
+        "topology": _election(elections.topology, leases.get("topology")),
+        "update": {
+            **_election(elections.update, leases.get("update")),
+            "epoch": epoch_of(elections),
+        },
         "electorate": elections.electorate or None,
         "stamp": list(stamp_of(elections)),
         "committed": elections.committed,
         "voters": list(elections.voters),
         "quorum": elections.needed,
         "rivals": list(elections.rivals),
+        "rollout": _rollout(elections.rollout),
     }
 
 
@@ -96,7 +103,13 @@ def last_status(status: ServiceStatus, standing: Standing) -> str:
 
 def own_document(group: str, standing: Standing) -> Json:
     """This member's elections of a group, by kind; empty where it has no part in any."""
-    return {view.kind: _view(view) for view in standing.own if view.service_group == group}
+    own: Json = {v.kind: _view(v, standing) for v in standing.own if v.service_group == group}
+    return own
+
+
+def epoch_of(elections: GroupElections) -> int:
+    """The update epoch of a group: how many rollouts it has begun, as far as is known."""
+    return elections.rollout.epoch if elections.rollout is not None else 0
 
 
 def stamp_of(elections: GroupElections) -> tuple[int, int]:
@@ -104,15 +117,36 @@ def stamp_of(elections: GroupElections) -> tuple[int, int]:
     return elections.stamp.term, elections.stamp.version
 
 
-def _election(election: GroupElection) -> Json:
+def _election(election: GroupElection, lease_s: float | None) -> Json:
+    """`lease_s` is what is left of its lease; null where this member has no part in it."""
     return {
         "state": election.state,
         "leader": election.leader or None,
         "term": election.term,
+        "lease_s": None if lease_s is None else round(lease_s, 3),
     }
 
 
-def _view(view: ElectionView) -> Json:
+def _rollout(rollout: RolloutStanding | None) -> Json | None:
+    if rollout is None:
+        return None
+    return {
+        "epoch": rollout.epoch,
+        "term": rollout.term,
+        "step": rollout.step,
+        "state": rollout.state,
+        "target": rollout.target,
+        "returns": rollout.returns,
+        "turn": rollout.turn or None,
+        "gone": rollout.gone,
+        "of": rollout.of,
+        "reason": rollout.reason,
+    }
+
+
+def _view(view: ElectionView, standing: Standing) -> Json:
+    elections = standing.groups.get(view.service_group, NONE)
+    rolls = {"epoch": epoch_of(elections), "rollout": _rollout(elections.rollout)}
     return {
         "role": view.role,
         "state": view.state,
@@ -125,4 +159,5 @@ def _view(view: ElectionView) -> Json:
         "stamp": [view.stamp.term, view.stamp.version],
         "committed": view.committed,
         "reason": view.reason,
+        **(rolls if view.kind == "update" else {}),
     }

@@ -11,7 +11,7 @@ import tomli
 from actors.gateway import leaders
 from actors.gateway.leaders import Json
 from actors.gateway.services import ident_document, sys_document
-from actors.messages.election import ElectionKind
+from actors.messages.election import ElectionKind, ElectionView
 from actors.messages.groups import GroupConfig, GroupFacts, GroupFile
 from actors.messages.ring import Census, GroupMember, MemberHealth, Members, MemberView
 
@@ -23,8 +23,19 @@ HEALTH: Final[dict[MemberHealth, str]] = {
 }
 
 
-def census_document(census: Census, facts: GroupFacts, members: Members, *, trusted: bool) -> Json:
-    """All groups with a member or with something applied to them, by name."""
+def census_document(
+    census: Census,
+    facts: GroupFacts,
+    members: Members,
+    own: tuple[ElectionView, ...] = (),
+    *,
+    trusted: bool,
+) -> Json:
+    """All groups with a member or with something applied to them, by name.
+
+    `own` are the elections of the member that answers: leases are known to nobody else.
+    """
+    standing = leaders.Standing(census.elections, own)
     permanent = {view.member.id: view.member.permanent for view in members.members}
     names = sorted({*census.groups, *facts.configs, *facts.files})
     groups: Json = {}
@@ -43,7 +54,7 @@ def census_document(census: Census, facts: GroupFacts, members: Members, *, trus
             "service_config": _config(config) if trusted else None,
             "service_files": {file.name: _file(file) for file in files} if trusted else None,
             "changed_service_files": [],
-            "habring": leaders.group_more(elections),
+            "habring": leaders.group_more(name, standing),
         }
     return {
         "changed": False,

@@ -667,6 +667,7 @@ class LeaderElected(Event, frozen=True):
     leader: str
     votes: int = 0
     needed: int = 0
+    stamp: str = ""
     sentence: ClassVar[str] = (
         "elected {kind} leader of {service_group} in term {term} with {votes} votes of {needed}"
     )
@@ -675,7 +676,8 @@ class LeaderElected(Event, frozen=True):
 class LeaseRenewed(Event, frozen=True):
     """A quorum acked a round sent at `sent_s`: this member leads until `until_s`, by its clock.
 
-    The first of a term always; then as often as the member was told to say so.
+    The first of a term always; then as often as the member was told to say so. `needed` is the
+    quorum, `stamp` the electorate's (`term.version`).
     """
 
     service_group: str
@@ -684,6 +686,8 @@ class LeaseRenewed(Event, frozen=True):
     term: int
     sent_s: float
     until_s: float
+    needed: int = 0
+    stamp: str = ""
     sentence: ClassVar[str] = "leads {service_group} ({kind}) in term {term} until {until_s:.2f} s"
 
 

@@ -12,6 +12,7 @@ import msgspec
 from actors.messages.base import Event, MemberId, Message
 from actors.messages.election import ElectionKind, Electorate, Leadership, Stamp
 from actors.messages.groups import GroupConfig, GroupFile
+from actors.messages.rollout import RolloutStanding
 
 UNCHANGED: Final = "unchanged"
 
@@ -78,7 +79,9 @@ class ServiceInfo(Message, frozen=True):
 
 
 # Each kind adds its tagged body.
-RumorBody: TypeAlias = ServiceInfo | Electorate | Leadership | GroupConfig | GroupFile
+RumorBody: TypeAlias = (
+    ServiceInfo | Electorate | Leadership | RolloutStanding | GroupConfig | GroupFile
+)
 
 
 class Rumor(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -290,6 +293,7 @@ class GroupElections(msgspec.Struct, frozen=True, omit_defaults=True):
     """The elections of a group, and the electorate that holds them, empty where none is known.
 
     `needed` is its quorum. `rivals` are later founded electorates that are not dissolved yet.
+    `rollout` is where the group's rolling update stands; None where nothing was rolled out yet.
     """
 
     topology: GroupElection = GroupElection()
@@ -300,6 +304,7 @@ class GroupElections(msgspec.Struct, frozen=True, omit_defaults=True):
     needed: int = 0
     committed: bool = True
     rivals: tuple[str, ...] = ()
+    rollout: RolloutStanding | None = None
 
     def of(self, kind: ElectionKind) -> GroupElection:
         """The election of that kind."""

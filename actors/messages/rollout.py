@@ -84,6 +84,46 @@ class Rollout(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.epoch, self.turns
 
 
+class RolloutStanding(Message, frozen=True):
+    """The body of a `rollout` rumor (key: the group): where its rollout stands, by its conductor.
+
+    Of all that are told the greatest (`epoch`, `term`, `step`) counts. `turn` is whose turn it is,
+    empty for nobody's; `gone` of `of` members run `target`, `returns` says that they go back to it.
+    """
+
+    service_group: Group
+    epoch: Count
+    term: Count
+    step: Count
+    target: Ident
+    state: RolloutState
+    turn: Annotated[str, msgspec.Meta(max_length=32)] = ""
+    gone: Count = 0
+    of: Count = 0
+    returns: bool = False
+    reason: Text = ""
+
+    @property
+    def place(self) -> tuple[int, int, int]:
+        """Its place in the order of all steps of the group."""
+        return self.epoch, self.term, self.step
+
+
+def standing_of(rollout: Rollout) -> RolloutStanding:
+    """What the ring is told of a decided step."""
+    return RolloutStanding(
+        rollout.service_group,
+        *rollout.place,
+        rollout.target,
+        rollout.state,
+        rollout.turn,
+        len(rollout.updated),
+        len(rollout.order),
+        rollout.returns,
+        rollout.reason,
+    )
+
+
 class Seated(msgspec.Struct, frozen=True):
     """The voters of the group, as its election has them: a majority of each set is needed."""
 

@@ -18,6 +18,7 @@ import msgspec
 from actors.effects import Effect, Emit, Reply, Send
 from actors.messages.base import MemberId, join_address
 from actors.messages.envelope import Ticket
+from actors.messages.ring import PublishRumor
 from actors.messages.rollout import (
     AskReport,
     AskRollout,
@@ -30,6 +31,7 @@ from actors.messages.rollout import (
     RolloutWaits,
     StoreRollout,
     UpdateTurn,
+    standing_of,
 )
 from actors.messages.runtime import CallFailed, Ok
 from actors.update.memory import is_majority
@@ -203,7 +205,7 @@ def _count(state: Conducting, scene: Scene) -> Decision:
     said = RolloutStep(
         state.service_group, *step.place, step.state, step.target, step.turn, state.what
     )
-    effects: list[Effect] = [Emit(said)]
+    effects: list[Effect] = [Emit(said), told_ring(step)]
     effects += [Reply(Ok(state.what), ticket) for ticket in state.answers]
     state = replace(
         state, stage="ready", rollout=step, step=None, answers=(), learned=state.holders
@@ -211,6 +213,11 @@ def _count(state: Conducting, scene: Scene) -> Decision:
     effects += _teach(state, scene)
     state, more = go_on(state, scene)
     return state, [*effects, *more]
+
+
+def told_ring(step: Rollout) -> Effect:
+    """Tell all members of the ring what is decided, also those without a part in the group."""
+    return Send("gossip", PublishRumor("rollout", step.service_group, standing_of(step)))
 
 
 # ── the members ──

@@ -26,7 +26,7 @@ from actors.messages.election import (
     WithdrawFromElection,
 )
 from actors.messages.envelope import Ticket
-from actors.messages.ring import Census, Subscribe
+from actors.messages.ring import Census, PublishRumor, Subscribe
 from actors.messages.rollout import (
     AskReport,
     AskRollout,
@@ -36,7 +36,6 @@ from actors.messages.rollout import (
     Rollouts,
     RolloutStored,
     RolloutTold,
-    RolloutView,
     Seated,
     StoreRollout,
     UpdateTurn,
@@ -60,9 +59,10 @@ from actors.messages.update import (
 from actors.update import at_once, conduct, memory, turn
 from actors.update.conduct import Conducting
 from actors.update.memory import Memory
-from actors.update.moves import PATIENCE, Peer, Scene, short
+from actors.update.moves import PATIENCE, Peer, Scene
 from actors.update.state import Moment, Updating, is_pinned
 from actors.update.turn import Grounds, Turn
+from actors.update.views import status_of, view
 
 KIND: Final = "update"
 SEATS: Final = "seats"  # the call by which the elections are asked about
@@ -128,7 +128,9 @@ def begin(me: MemberId, standing: ServiceStatus, *, keyed: bool = False) -> Deci
 def end(rolling: Rolling) -> list[Effect]:
     """The service rolls no more: its seat is given up."""
     left = WithdrawFromElection(rolling.service, rolling.group, KIND)
-    return [Send("election", left), Cancel("stand"), Cancel("tick"), Cancel("poll")]
+    untold = PublishRumor("rollout", rolling.group, gone=True)
+    timers = [Cancel("stand"), Cancel("tick"), Cancel("poll")]
+    return [Send("election", left), Send("gossip", untold), *timers]
 
 
 def step(rolling: Rolling, message: Message, on: Heard, at: Moment) -> Decision:
@@ -220,7 +222,10 @@ def _stand(rolling: Rolling) -> Decision:
     stand = StandForElection(
         rolling.service, rolling.group, KIND, spec.bootstrap_expect, process="", leads=leads
     )
+    conducting = rolling.conducting
+    decided = conducting.rollout if conducting is not None else None
     return rolling, [
+        *([conduct.told_ring(decided)] if decided is not None else []),
         Send("election", stand),
         Send("census", Subscribe()),
         Ask("election", QueryElections(rolling.group), SEATS),
@@ -433,68 +438,3 @@ def _tell(rolling: Rolling, effects: list[Effect], *, again: bool) -> Decision:
     if status != rolling.told or again:
         effects = [*effects, Send("specs", UpdateTold(rolling.service, status))]
     return replace(rolling, told=status), effects
-
-
-def status_of(rolling: Rolling) -> UpdateStatus:
-    """How the update stands, for the status of the service."""
-    newest, running = rolling.memory.rollout, rolling.standing.package
-    conducting, polling = rolling.conducting, rolling.polling
-    target = newest.target if newest is not None else polling.offered
-    reason = conducting.waits if conducting is not None else ""
-    if conducting is not None and not conducting.rollout and polling.unasked:
-        reason = polling.unasked
-    if conducting is not None and is_pinned(rolling.standing.spec):
-        return UpdateStatus("pinned", "", f"{rolling.standing.spec.ident} names one release")
-    if not rolling.leader:
-        reason = f"nobody conducts yet{': ' + rolling.why if rolling.why else ''}"
-    if rolling.standing.spec.desired_state == "down":
-        return UpdateStatus("stopped", target)
-    if turn.is_open(rolling.turn):
-        return UpdateStatus("taking", target, f"it is this member's turn: {rolling.turn.phase}")
-    if not target:
-        return UpdateStatus("unknown", "", reason)
-    if target == running:
-        return UpdateStatus("current", target, "")
-    if newest is not None and newest.state in ("halted", "paused", "aborted"):
-        return UpdateStatus("held", target, f"{newest.state}: {newest.reason}")
-    return UpdateStatus("rolling", target, reason or f"conducted by {short(rolling.leader)}")
-
-
-def view(rolling: Rolling) -> RolloutView:
-    """The group's rollout as this member knows it."""
-    conducting = rolling.conducting
-    members = {m: _said(rolling, m) for m in sorted(rolling.peers)}
-    waits = conducting.waits if conducting is not None else ""
-    if not rolling.leader:
-        waits = f"nobody conducts{': ' + rolling.why if rolling.why else ''}"
-    elif conducting is not None and is_pinned(rolling.standing.spec):
-        waits = f"{rolling.standing.spec.ident} names one release"
-    elif conducting is not None and not rolling.seated.voters:
-        waits = "the electorate is not known, or is changing"
-    return RolloutView(
-        rolling.group,
-        "rolling",
-        rolling.standing.package,
-        rolling.leader,
-        rolling.memory.rollout,
-        waits,
-        members,
-        rolling.memory.content.history,
-    )
-
-
-def _said(rolling: Rolling, member: MemberId) -> str:
-    """One member in a few words: release, and how it stands."""
-    peer, newest = rolling.peers[member], rolling.memory.rollout
-    words = [peer.release]
-    if peer.gone:
-        words.append("gone")
-    if peer.leads:
-        words.append("topology leader")
-    heard = rolling.conducting.heard.get(member) if rolling.conducting is not None else None
-    if newest is not None and newest.turn == member:
-        phase = heard.report.phase if heard is not None else ""
-        words.append(f"its turn{f': {phase}' if phase else ''}")
-    if heard is not None and not heard.report.healthy:
-        words.append("not healthy" if heard.report.up else "not up")
-    return ", ".join(words)

@@ -14,8 +14,8 @@ from rollout_world import GROUP, PATH, STALE_S, Machine, Plan, World
 from actors.messages.base import Event
 from actors.messages.election import RoleChanged
 from actors.messages.rollout import OrderRollout, Rollout, RolloutStep, UpdateTurn
-from actors.update import rolling
 from actors.update.memory import decode, path
+from actors.update.views import view
 
 __all__ = ["BrokenError", "Model", "Plan"]
 
@@ -203,7 +203,7 @@ class Model(World):
             return
         wanted = {newest.target}
         if newest.state != "done" or set(releases.values()) != wanted:
-            views = [rolling.view(m.state) for m in self.machines.values() if m.state]
+            views = [view(m.state) for m in self.machines.values() if m.state]
             said = [f"{v.waits} {v.members}" for v in views if v.waits]
             raise BrokenError(f"{newest} at the end, and {releases}; {said}")
         if newest.target in bad:

@@ -270,7 +270,7 @@ class World:
         elif isinstance(message, StandForElection):
             machine.leads = message.leads
         else:
-            assert local in ("specs", "census", "election", PATH), (to, message)
+            assert local in ("specs", "census", "election", "gossip", PATH), (to, message)
 
     def _carry(self, machine: Machine, member: str, message: Message) -> None:
         target = self.machines[member]

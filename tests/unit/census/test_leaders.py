@@ -7,6 +7,7 @@ from itertools import permutations
 from actors.census.leaders import elections
 from actors.messages.election import Electorate, Leadership, Stamp, Voter
 from actors.messages.ring import GroupElection, MemberHealth, Rumor, RumorBody
+from actors.messages.rollout import RolloutStanding
 
 A, B, C = "a" * 32, "b" * 32, "c" * 32
 GROUP = "db.default"
@@ -52,6 +53,16 @@ def test_a_dead_leader_leads_nobody_and_an_older_one_not_again() -> None:
 
 def test_nobody_tells_that_another_leads() -> None:
     assert topology([rumor(record()), led(A, 3, owner=C)]) == GroupElection("running")
+
+
+def test_a_rollout_stands_where_the_last_conductor_has_told_in_any_order() -> None:
+    def told(owner: str, epoch: int, term: int, step: int, group: str = GROUP) -> Rumor:
+        body = RolloutStanding(GROUP, epoch, term, step, "core/web/2", "rolling")
+        return Rumor("rollout", group, owner, 1, 1, body)
+
+    rumors = [rumor(record()), told(A, 2, 4, 9), told(B, 2, 5, 1), told(C, 9, 9, 9, "x.default")]
+    found = {elections(order, ALL)[GROUP].rollout for order in permutations(rumors)}
+    assert [one and one.place for one in found] == [(2, 5, 1)]
 
 
 def test_of_two_electorates_the_earlier_founded_counts() -> None:

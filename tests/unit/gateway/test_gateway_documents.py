@@ -27,6 +27,7 @@ from actors.messages.ring import (
     ServiceInfo,
     SysInfo,
 )
+from actors.messages.rollout import RolloutStanding
 from actors.messages.runtime import ActorInfo
 from actors.messages.service import ServiceSpec, ServiceStatus
 
@@ -241,7 +242,8 @@ def test_a_leader_is_told_in_habitats_keys_and_in_full_in_ours() -> None:
     assert (group["update_election_status"], group["update_leader_id"]) == ("None", None)
     member = group["population"][ME]
     assert (member["leader"], member["follower"], member["election_is_finished"]) == (1, 0, 1)
-    assert group["habring"]["topology"] == {"state": "finished", "leader": ME, "term": 7}
+    topology = {"state": "finished", "leader": ME, "term": 7, "lease_s": None}
+    assert group["habring"]["topology"] == topology
     assert (group["habring"]["stamp"], group["habring"]["quorum"]) == ([7, 2], 1)
     assert document["last_election_counter"] == 7
     has_form(member, MEMBER)
@@ -275,6 +277,36 @@ def test_a_service_tells_its_role_term_lease_and_electorate(
     assert (more["role"], more["leader"], more["leader_term"]) == (role or None, ME, 7)
     election = more["elections"]["topology"]
     assert (election["lease_s"], election["quorum"], election["stamp"]) == (3.21, 2, [7, 2])
+
+
+ROLLED = RolloutStanding(GROUP, 4, 7, 12, "core/redis/2/2", "rolling", OTHER, gone=1, of=3)
+
+
+def test_census_and_service_tell_all_of_an_update_election_and_the_epoch_of_its_rollout() -> None:
+    update = GroupElection("finished", ME, 7)
+    elections = GroupElections(
+        update=update, electorate="e1", stamp=Stamp(7, 2), voters=(ME, OTHER), needed=2
+    )
+    elections = msgspec.structs.replace(elections, rollout=ROLLED)
+    view = ElectionView(
+        *(GROUP, "update", "leader", "leading", 7, ME, 3.21, 2, 2, "e1"), stamp=Stamp(7, 2)
+    )
+    told: Any = census_document(
+        Census(1, CENSUS_NOW.groups, {GROUP: elections}), FACTS, MEMBERS, (view,), trusted=True
+    )
+    group = told["census_groups"][GROUP]["habring"]
+    stood = {"state": "finished", "leader": ME, "term": 7, "lease_s": 3.21, "epoch": 4}
+    assert group["update"] == stood
+    assert (group["quorum"], group["electorate"], group["stamp"]) == (2, "e1", [7, 2])
+    rollout = group["rollout"]
+    assert (rollout["epoch"], rollout["term"], rollout["step"]) == (4, 7, 12)
+    assert (rollout["target"], rollout["turn"]) == ("core/redis/2/2", OTHER)
+    assert (rollout["gone"], rollout["of"], rollout["state"]) == (1, 3, "rolling")
+    standing = Standing({GROUP: elections}, (view,))
+    service: Any = service_document(REPORT, SUP, 1000.0, standing, trusted=True)
+    own = service["habring"]["elections"]["update"]
+    assert (own["term"], own["lease_s"], own["quorum"], own["epoch"]) == (7, 3.21, 2, 4)
+    assert (own["electorate"], own["stamp"], own["rollout"]) == ("e1", [7, 2], rollout)
 
 
 SECRETS = ("6379", "7000", "PATH", "65,66", "hook said")
