@@ -296,9 +296,16 @@ def info_of(life: Life, at: Moment) -> ServiceInfo | None:
         strategy=spec.update_strategy,
         sys=at.options.sys,
         permanent=at.options.permanent,
-        exports=dict(life.made.exports) if life.made else {},
+        exports=_exports(life),
         bootstrap_expect=spec.bootstrap_expect,
     )
+
+
+def _exports(life: Life) -> dict[str, object]:
+    """What it exports; a new instance has made no files yet, and tells what was told before."""
+    if life.made is not None:
+        return dict(life.made.exports)
+    return dict(life.record.exports) if life.record is not None else {}
 
 
 def stop_signal(life: Life) -> str:

@@ -56,8 +56,9 @@ def rewritten(life: Life, answer: ServicePrepared, at: Moment) -> Decision:
     life = replace(life, rendering="")
     effects: list[Effect] = []
     shown = files_tell(life)
-    if (answer.hooks, shown) != (record.hooks, record.shown):
-        record = msgspec.structs.replace(record, hooks=answer.hooks, shown=shown)
+    exports = dict(life.made.exports) if life.made is not None else record.exports
+    if (answer.hooks, shown, exports) != (record.hooks, record.shown, record.exports):
+        record = msgspec.structs.replace(record, hooks=answer.hooks, shown=shown, exports=exports)
         life = replace(life, record=record)
         effects.append(persist(life))
     if not answer.changed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -33,7 +33,8 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     due once none does. `pid` is for people; who lives is the launcher's to say. `restarts` counts
     starts after an end nobody asked for. `user`/`group` empty: the supervisor's own. `target` is
     the release its update strategy chose, for strategies that hold on to it. `unproven`: it was
-    taken out of the census for another release, and has not been healthy in it yet.
+    taken out of the census for another release, and has not been healthy in it yet. `exports` is
+    what the ring was told of its configuration.
 
     `stands` is the group in whose election the service has a seat, or asks for one. `acts` is what
     the process acts as: a leader from before it is told, until it has ended or has been told
@@ -58,6 +59,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     shown: Position = Position()
     over: int = 0
     unproven: bool = False
+    exports: dict[str, Any] = {}
 
 
 def record_path(service: str) -> str:

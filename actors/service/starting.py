@@ -295,6 +295,7 @@ def _record(life: Life, answer: ServicePrepared) -> Record:
         shown=files_tell(life),
         over=before.over,
         unproven=before.unproven,
+        exports=dict(life.made.exports) if life.made is not None else before.exports,
     )
 
 

@@ -211,6 +211,22 @@ def test_exports_of_the_merged_configuration_are_told_to_the_ring(
     rig.until(lambda: rig.rumors()[-1].body.exports == {"port": 81})
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_exports_are_told_all_the_time_whatever_is_killed(
+    rig: Any, make_package: Any, *, whole: bool
+) -> None:
+    load_templated(rig, make_package, ("run", "reconfigure"))
+    pid, before = rig.pid("web"), len(rig.rumors())
+    if whole:
+        rig.machine.kill_supervisor()
+    else:
+        rig.kill("service/web")
+    rig.until(lambda: any(rumor.body.up for rumor in rig.rumors()[before:]))
+    rig.run(5.0)
+    assert {rumor.body.exports.get("port") for rumor in rig.rumors()[before:]} == {80}
+    assert rig.pid("web") == pid
+
+
 def test_a_bound_group_that_changes_is_followed(rig: Any, make_package: Any) -> None:
     follow = {"web.conf": b"{{#each bind.db.members as |m|}}{{m.cfg.port}};{{/each}}"}
     package = make_package(version="3.0", hooks=("run", "reconfigure"), binds={"db": ("port",)})
