@@ -107,6 +107,8 @@ def test_caddy_needs_an_application_and_is_told_where_it_is(site: Site) -> None:
     made = site.rendered(package, "app:app.default").made.rendered
     assert b"\treverse_proxy 127.0.0.1:<app.port>\n" in made.config["Caddyfile"]
     assert b"respond" not in made.config["Caddyfile"]
+    assert b"\tbind fd/3\n" in made.config["Caddyfile"]  # opened by the run hook, on the port
+    assert b" 8080 caddy run " in made.hooks["run"]
 
 
 def test_the_application_follows_its_settings_in_one_process(site: Site) -> None:

@@ -44,6 +44,8 @@ class WebGroup(RollingGroup):
         self.first.hab("origin", "key", "generate", "demo")
         self.idents: dict[str, str] = {}
         self.release("well")
+        plan = CHECKOUT / "scripts" / "demo_plans" / "caddy"
+        self._publish(plan, HAB_STUDIO_SECRET_DEMO_CADDY=str(caddy()))
         self._load_members(*words)
         self._load_caddy()
 
@@ -77,19 +79,17 @@ class WebGroup(RollingGroup):
 
     def _load_members(self, *words: str) -> None:
         depot = f"--url=file://{self.first.root}/depot"
-        expect = f"--bootstrap-expect={len(self.machines)}"
         for machine, port in zip(self.machines, self.ports, strict=True):
             settings = machine.layout.user_config("web")
             settings.parent.mkdir(parents=True, exist_ok=True)
             settings.write_text(f"port = {port}\n")
-            said = (*ROLLING, expect, depot, "--health-check-interval=2", "--no-wait", *words)
+            said = (*ROLLING, depot, "--health-check-interval=2", "--no-wait", *words)
             machine.hab("svc", "load", "demo/web", *said)
         eventually(lambda: f"all serve{self.told()}", self.all_well, READY_S)
-        eventually(lambda: f"one conducts{self.told()}", self.conductor, READY_S)
+        eventually("all see all", self._all_seen, READY_S)
+        self.first.hab("election", "bootstrap", GROUP, "--force")  # or after a minute by itself
 
     def _load_caddy(self) -> None:
-        plan = CHECKOUT / "scripts" / "demo_plans" / "caddy"
-        self._publish(plan, HAB_STUDIO_SECRET_DEMO_CADDY=str(caddy()))
         settings = self.first.layout.user_config("caddy")
         settings.parent.mkdir(parents=True, exist_ok=True)
         settings.write_text(f"port = {self.port}\n")
@@ -101,8 +101,13 @@ class WebGroup(RollingGroup):
             lambda: serves(self.port) and all(u in files.read_text() for u in upstreams),
             READY_S,
         )
+        eventually(lambda: f"one conducts{self.told()}", self.conductor, READY_S)
 
     # ── what is true ──
+
+    def _all_seen(self) -> bool:
+        views = [self.view(machine) for machine in self.machines]
+        return all(v is not None and len(v.members) == len(self.machines) for v in views)
 
     def named(self) -> dict[str, int]:
         """The port of each member's server, by the machine's name."""
