@@ -349,9 +349,12 @@ class Part:
     def _occasion(self, ring: Members, seen: RingSeen, *, forced: bool) -> Occasion:
         stood, me = self._stood, self._place.me
         candidates = {*seen.candidates, me}
-        expect = max(seen.expect, stood.bootstrap_expect if stood is not None else 0)
+        # Who only rolls expects nobody: whatever its spec says is of a group with a leader.
+        only_rolls = self._place.kind == "update" and not seen.expect
+        own = stood.bootstrap_expect if stood is not None and not only_rolls else 0
+        expect = max(seen.expect, own)
         waited_s = self._at.now - self._place.began_s
-        wait_s = ROLL_S - waited_s if self._place.kind == "update" and not seen.expect else 0.0
+        wait_s = ROLL_S - waited_s if only_rolls else 0.0
         seeds, order = (ring.seeds, ring.seeds_joined), tuple(sorted(candidates))
         sight = Sight(*seeds, ring.unsynced, order, expect, wait_s)
         proposal = f"{me[:8]}.{self._place.instance}.{self._drawn()}"

@@ -11,12 +11,13 @@ import pytest
 from actors.effects import After, Ask, Cancel, Effect, Emit, Load, Persist, Reply, Send
 from actors.election import electorate, timing
 from actors.election.ballot import Ballot
-from actors.election.part import LEFT_S, SERVICE_S, ElectionOption, Moment, Part
+from actors.election.part import LEFT_S, ROLL_S, SERVICE_S, ElectionOption, Moment, Part
 from actors.election.state import Place
 from actors.messages.base import Message
 from actors.messages.election import (
     BootstrapElectorate,
     ElectionDue,
+    ElectionKind,
     Elections,
     Electorate,
     LeaderDemoting,
@@ -53,13 +54,18 @@ ASKER = Ticket("call/1", "1")
 class Member:
     """A part, its clock, and what it was told."""
 
-    def __init__(self, ballot: Ballot | None = None, option: ElectionOption | None = None) -> None:
+    def __init__(
+        self,
+        ballot: Ballot | None = None,
+        option: ElectionOption | None = None,
+        kind: ElectionKind = "topology",
+    ) -> None:
         self.now = 100.0
         self.random = Random(1)
         self.part = Part(
-            Place(A, "redis", GROUP, "topology", "1.1", self.now), option or ElectionOption()
+            Place(A, "redis", GROUP, kind, "1.1", self.now), option or ElectionOption()
         )
-        files = [f"elections/{GROUP}:topology.{slot}" for slot in (0, 1)]
+        files = [f"elections/{GROUP}:{kind}.{slot}" for slot in (0, 1)]
         assert self.part.started() == [Load(file) for file in files]
         data = msgspec.msgpack.encode(ballot) if ballot is not None else None
         self.opened: list[Effect] = []
@@ -261,6 +267,22 @@ def test_an_operator_is_told_why_it_is_not_founded_and_may_insist() -> None:
     proposed = order(force=True)
     assert isinstance(proposed, Ok)
     assert "is proposed" in proposed.text
+
+
+def test_a_group_that_only_rolls_is_founded_with_whoever_is_seen_after_a_minute() -> None:
+    member = Member(kind="update")
+    member.hear(StandForElection("redis", GROUP, "update", 3))
+    member.hear(RingSeen(living=(A, B), candidates=(A, B)))
+
+    def order() -> Message:
+        (ask,) = [e for e in member.hear(BootstrapElectorate(GROUP)) if isinstance(e, Ask)]
+        return answer_of(member.hear(Members(A, "r", ()), answers=ask.call))
+
+    early = order()
+    assert isinstance(early, CallFailed)
+    assert "2 members seen; waits 60 s for more" in early.text
+    member.now += ROLL_S
+    assert isinstance(order(), Ok)
 
 
 def test_a_follower_told_to_step_down_names_who_leads() -> None:
