@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from actors.eventlog.filters import member_of
 from actors.eventlog.render import MONTHS, civil, one_line, short_id
-from actors.messages.election import ElectionView, SeatView
+from actors.messages.election import ElectionKind, ElectionView, SeatView
 from actors.messages.events import EventRecord
 from cli.electionterms import Term
 from cli.electionviews import SHORT, Ring, leader_of
@@ -64,6 +64,16 @@ class Step:
 
     command: str
     what: str
+
+
+# How a group that has no electorate gets one, by the kind of its election.
+_FOUNDED: dict[ElectionKind, str] = {
+    "topology": "Load the service on further supervisors: the electorate is founded once as many "
+    "members as --bootstrap-expect says (3 unless told otherwise) see one another.",
+    "update": "Load the service on further supervisors, or wait: a group that has no topology "
+    "leader is founded a minute after its first member came, with the members seen then; one that "
+    "has, once as many as --bootstrap-expect says see one another.",
+}
 
 
 def story(view: ElectionView, ring: Ring, terms: tuple[Term, ...], when: When) -> list[str]:
@@ -235,11 +245,7 @@ def steps(view: ElectionView, ring: Ring, terms: tuple[Term, ...]) -> list[Step]
     said: list[Step] = []
     if not view.electorate:
         said += [
-            Step(
-                "",
-                "Load the service on further supervisors: the electorate is founded once as many "
-                "members as --bootstrap-expect says (3 unless told otherwise) see one another.",
-            ),
+            Step("", _FOUNDED[view.kind]),
             Step(
                 f"hab election bootstrap {group} --force",
                 "found it now with the members seen, where no other side of a partition can do so",

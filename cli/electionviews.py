@@ -14,6 +14,7 @@ from cli.output import cell, duration_words
 
 _ID = re.compile(r"\b[0-9a-f]{32}\b")
 SHORT = 8  # hex digits of an id in a table
+_BRIEF = re.compile(rf"(?<![.:\w])[0-9a-f]{{{SHORT}}}(?![.:]?\w)")
 COLUMNS = ("group", "kind", "role", "leader", "term", "lease", "quorum", "electorate", "stamp")
 SEAT_COLUMNS = ("member", "name", "voter", "health", "heard", "acked", "refuses", "change")
 _COUNTING = frozenset({"asking", "standing", "leading"})  # states in which voters are counted
@@ -44,6 +45,15 @@ class Ring:
     def read(self, text: str) -> str:
         """A sentence with its members as people know them, in place of their whole ids."""
         return _ID.sub(lambda found: self.called(found[0]), text)
+
+    def read_brief(self, text: str) -> str:
+        """The same of the beginnings of ids, where they are those of one member."""
+
+        def named(found: re.Match[str]) -> str:
+            meant = [member for member in self.names if member.startswith(found[0])]
+            return self.called(meant[0]) if len(meant) == 1 else found[0]
+
+        return _BRIEF.sub(named, text)
 
 
 def of_group(views: tuple[ElectionView, ...], word: str) -> tuple[ElectionView, ...]:

@@ -39,6 +39,7 @@ NEXT = {
     "paused": "`hab svc rollout resume {0}` goes on.",
     "aborted": "`hab svc rollout resume {0}` goes on all the same.",
 }
+BACK = "{0} is not tried again; a newer release goes out by itself."
 HISTORY = ("update", "opened", "target", "state", "gone", "reason")
 
 
@@ -85,7 +86,7 @@ def status(group: str, *, asked: Session, member: str, as_json: bool) -> None:
             rows = [(ring.called(m), words) for m, words in view.members.items()]
             table(("member", "release"), rows)
         if said := _reason(view):
-            say(f"{view.service_group}: {said}")
+            say(f"{view.service_group}: {ring.read_brief(said)}")
 
 
 @click.command()
@@ -95,6 +96,7 @@ def status(group: str, *, asked: Session, member: str, as_json: bool) -> None:
 @json_option
 def history(group: str, *, asked: Session, member: str, as_json: bool) -> None:
     """Show the present rollout of GROUP and those before it, newest first."""
+    ring = ring_of(asked, member)
     views = _views(asked, group, member)
     if as_json:
         emit_json("rollout.history/1", {"rollouts": [_facts(view) for view in views]})
@@ -104,7 +106,9 @@ def history(group: str, *, asked: Session, member: str, as_json: bool) -> None:
         if not shown:
             say(f"{view.service_group}: nothing was rolled out yet.")
             continue
-        table(HISTORY, [_past(one) for one in shown])
+        later = (None, *shown)
+        rows = [_past(one, after, ring) for one, after in zip(shown, later, strict=False)]
+        table(HISTORY, rows)
 
 
 def _order(name: str, about: str) -> Callable[..., Any]:
@@ -204,14 +208,26 @@ def _reason(view: RolloutView) -> str:
     if one is not None and one.reason and one.state in NEXT:
         return f"{one.state}: {one.reason}. {NEXT[one.state].format(view.service_group)}"
     if one is not None and one.returns and one.reason:
-        return f"goes back, because {one.reason}"
+        if one.state == "done":
+            return f"went back to {one.target}, because {one.reason}. {BACK.format(one.back)}"
+        return f"goes back to {one.target}, because {one.reason}" + (
+            f"; {view.waits}" if view.waits else ""
+        )
     return view.waits
 
 
-def _past(one: Rollout) -> tuple[object, ...]:
+def _past(one: Rollout, after: Rollout | None, ring: Ring) -> tuple[object, ...]:
+    """A line of the history; `after` came next, and may tell how this one ended."""
+    state: str = one.state
+    reason = one.reason
+    if after is not None and state not in ("done", "aborted"):
+        failed = after.returns and after.back == one.target
+        state, reason = ("failed", after.reason) if failed else ("replaced", one.reason)
+    elif one.returns and state == "done":
+        reason = f"went back: {reason}"
     opened = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(one.opened_wall))
     gone = f"{len(one.updated)}/{len(one.order)}"
-    return (one.epoch, opened, one.target, one.state, gone, one.reason or None)
+    return (one.epoch, opened, one.target, state, gone, ring.read_brief(reason) or None)
 
 
 def _facts(view: RolloutView) -> object:

@@ -265,7 +265,8 @@ def _settle(rollout: Rollout, scene: Scene) -> Move:
         return Wait(f"{short(member)}, whose turn it is, has not been heard")
     phase = heard.report.phase if mine else "idle"
     if phase in UNDER_WAY:
-        return Wait(f"{short(member)} is {phase}")
+        proves = f"up, and has to stay healthy for {scene.grace_s:g} s"
+        return Wait(f"{short(member)} is {proves if phase == 'proving' else phase}")
     if rollout.state != "rolling":
         return Decide(_with(rollout, turn=""), f"the turn of {short(member)} is taken back")
     if reason := _gate(member, rollout, scene):

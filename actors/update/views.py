@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from actors.messages.base import MemberId
-from actors.messages.rollout import RolloutView
+from actors.messages.rollout import RolloutView, TurnPhase
 from actors.messages.service import UpdateStatus
 from actors.update import turn
 from actors.update.moves import short
@@ -13,6 +13,17 @@ from actors.update.state import is_pinned
 
 if TYPE_CHECKING:
     from actors.update.rolling import Rolling
+
+PHASES: Final[dict[TurnPhase, str]] = {
+    "idle": "not begun yet",
+    "installing": "installing the release",
+    "handing-over": "letting another member lead",
+    "draining": "draining, nobody new is sent there",
+    "restarting": "restarting",
+    "proving": "up, and has to stay healthy for the grace time",
+    "done": "done",
+    "failed": "failed",
+}
 
 
 def status_of(rolling: Rolling) -> UpdateStatus:
@@ -30,7 +41,7 @@ def status_of(rolling: Rolling) -> UpdateStatus:
     if rolling.standing.spec.desired_state == "down":
         return UpdateStatus("stopped", target)
     if turn.is_open(rolling.turn):
-        return UpdateStatus("taking", target, f"it is this member's turn: {rolling.turn.phase}")
+        return UpdateStatus("taking", target, f"its turn ({PHASES[rolling.turn.phase]})")
     if not target:
         return UpdateStatus("unknown", "", reason)
     if target == running:
@@ -51,6 +62,9 @@ def view(rolling: Rolling) -> RolloutView:
         waits = f"{rolling.standing.spec.ident} names one release"
     elif conducting is not None and not rolling.seated.voters:
         waits = "the electorate is not known, or is changing"
+    elif conducting is not None and not waits and conducting.rollout and conducting.rollout.turn:
+        member = conducting.rollout.turn
+        waits = f"it is the turn of {short(member)}: {PHASES[_phase(rolling, member)]}"
     return RolloutView(
         rolling.group,
         "rolling",
@@ -73,8 +87,22 @@ def _said(rolling: Rolling, member: MemberId) -> str:
         words.append("topology leader")
     heard = rolling.conducting.heard.get(member) if rolling.conducting is not None else None
     if newest is not None and newest.turn == member:
-        phase = heard.report.phase if heard is not None else ""
-        words.append(f"its turn{f': {phase}' if phase else ''}")
-    if heard is not None and not heard.report.healthy:
-        words.append("not healthy" if heard.report.up else "not up")
+        said = f": {PHASES[_phase(rolling, member)]}" if heard is not None else ""
+        again = " (second try)" if newest.attempt > 1 else ""
+        words.append(f"its turn{again}{said}")
+    if heard is not None and heard.report.phase != "draining" and not heard.report.up:
+        words.append("not up")
+    elif heard is not None and not heard.report.healthy:
+        words.append("not healthy")
     return ", ".join(words)
+
+
+def _phase(rolling: Rolling, member: MemberId) -> TurnPhase:
+    """How far a member is in the open turn; what it says of an earlier one is over."""
+    conducting = rolling.conducting
+    heard = conducting.heard.get(member) if conducting is not None else None
+    newest = conducting.rollout if conducting is not None else None
+    if heard is None or newest is None:
+        return "idle"
+    report = heard.report
+    return report.phase if (report.epoch, report.turns) == newest.turn_id else "idle"

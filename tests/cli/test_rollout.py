@@ -79,6 +79,35 @@ def test_a_halt_is_said_with_its_reason_and_history_remembers(hab: Hab, gateway:
     assert "b failed twice" in history.stdout
 
 
+def test_a_group_that_went_back_says_so_in_its_status_and_what_failed_in_its_history(
+    hab: Hab, gateway: Start
+) -> None:
+    why = "bbbbbbbb failed twice: the process ended: exit 1"
+    back = Rollout(
+        *("web.default", 5, 7, 30, ONE, TWO, "done", (B,)), updated=(B,), returns=True, reason=why
+    )
+    view = RolloutView("web.default", "rolling", ONE, A, back, "at rest", {}, (ROLLING,))
+    with gateway(answering(view)):
+        status = hab("svc", "rollout", "status")
+        history = hab("svc", "rollout", "history", "web.default").stdout.splitlines()
+    words = "beta (bbbbbbbb) failed twice: the process ended: exit 1"
+    assert f"web.default: went back to {ONE}, because {words}." in status.stderr
+    assert f"{TWO} is not tried again; a newer release goes out" in status.stderr
+    assert [line.split()[3] for line in history] == ["state", "done", "failed"]
+    assert f"went back: {words}" in history[1]
+    assert words in history[2]
+
+
+def test_a_rollout_that_gave_way_to_a_newer_release_is_told_as_replaced(
+    hab: Hab, gateway: Start
+) -> None:
+    newer = Rollout("web.default", 5, 7, 30, "acme/web/3.0/20260301000000", back=ONE, order=(A,))
+    view = RolloutView("web.default", "rolling", ONE, A, newer, "", {}, (ROLLING,))
+    with gateway(answering(view)):
+        history = hab("svc", "rollout", "history", "web.default").stdout.splitlines()
+    assert [line.split()[3] for line in history] == ["state", "rolling", "replaced"]
+
+
 def test_an_order_is_for_the_whole_group_and_its_answer_is_shown(hab: Hab, gateway: Start) -> None:
     view = RolloutView("web.default", "rolling", ONE, A, ROLLING)
     with gateway(answering(view, Ok("paused: pause by an operator"))) as playing:

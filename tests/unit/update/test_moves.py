@@ -102,6 +102,8 @@ def test_a_member_that_has_stopped_its_service_is_let_finish() -> None:
     given = msgspec.structs.replace(ROLLING, turn=A, turns=1, attempt=1)
     said = report(epoch=1, turns=1, phase="restarting", up=False)
     assert waits(given, scene({A: said, B: report(healthy=False)})) == "aaaaaaaa is restarting"
+    said = report(epoch=1, turns=1, phase="proving")
+    assert waits(given, scene({A: said, B: report()})).startswith("aaaaaaaa is up, and has to stay")
 
 
 def test_a_failure_is_tried_once_more_then_halts_and_only_an_operator_goes_on() -> None:
