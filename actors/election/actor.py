@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Final
 
 from actors.effects import (
     After,
-    Ask,
-    Cancel,
     Effect,
     Reply,
     RestartPolicy,
@@ -24,6 +21,7 @@ from actors.election.part import ElectionOption, Moment, Part
 from actors.election.rounds import Gathering
 from actors.election.siblings import other
 from actors.election.state import BALLOTS, Place
+from actors.inquiry import Inquiries
 from actors.messages.base import Message, split_address
 from actors.messages.election import (
     AnswersDue,
@@ -129,15 +127,6 @@ class ElectionActor(Actor):
         return super().step(message) if effects is None else effects
 
 
-@dataclass(slots=True)
-class _Query:
-    """Elections that were asked for their views, and whom to tell."""
-
-    ticket: Ticket
-    missing: set[str]
-    found: list[ElectionView] = field(default_factory=list)
-
-
 class ElectionsActor(Actor):
     """`election`: an actor for each election this member takes part in, and what the ring says."""
 
@@ -152,8 +141,7 @@ class ElectionsActor(Actor):
         self._leaving: dict[ElectionId, list[Ticket]] = {}
         self._departing: list[Ticket] = []
         self._is_departing = False
-        self._queries: dict[str, _Query] = {}
-        self._calls = 0
+        self._inquiries = Inquiries(str(context.instance), VIEW_S, AnswersDue, _views)
         self._is_listed = False
 
     def started(self) -> list[Effect]:
@@ -188,8 +176,10 @@ class ElectionsActor(Actor):
                 return self._overdue(call)
             case QueryElections(group):
                 return self._query(group)
-            case Elections() | CallFailed() | Ok():
-                return self._viewed(message)
+            case Elections(found):
+                return self._inquiries.hear(self.envelope.answers, found)
+            case CallFailed() | Ok():
+                return self._inquiries.hear(self.envelope.answers, ())
             case _:
                 return self._order(message)
 
@@ -291,8 +281,8 @@ class ElectionsActor(Actor):
     def _overdue(self, call: str) -> list[Effect]:
         if call == "depart":
             tickets, self._departing = self._departing, []
-        elif (query := self._queries.pop(call, None)) is not None:
-            return [Reply(_views(query), query.ticket)]
+        elif viewed := self._inquiries.late(call):
+            return viewed
         else:
             election = next((one for one in self._leaving if path_of(one) == call), None)
             tickets = self._leaving.pop(election, []) if election is not None else []
@@ -330,29 +320,9 @@ class ElectionsActor(Actor):
 
     def _query(self, group: str) -> list[Effect]:
         asked = [path_of(one) for one in sorted(self._services) if group in ("", one[0])]
-        if not asked:
-            return [Reply(Elections())]
-        self._calls += 1
-        call = f"query:{self.context.instance}.{self._calls}"
         ticket = self.envelope.ticket or Ticket(self.envelope.sender, "")
-        self._queries[call] = _Query(ticket, set(asked))
-        asks: list[Effect] = [Ask(one, QueryElections(group), f"{call} {one}") for one in asked]
-        return [*asks, After(VIEW_S, AnswersDue(call), call)]
-
-    def _viewed(self, answer: Elections | CallFailed | Ok) -> list[Effect]:
-        call, _, who = self.envelope.answers.partition(" ")
-        query = self._queries.get(call)
-        if query is None:
-            return []
-        query.missing.discard(who)
-        if isinstance(answer, Elections):
-            query.found += answer.elections
-        if query.missing:
-            return []
-        del self._queries[call]
-        return [Cancel(call), Reply(_views(query), query.ticket)]
+        return self._inquiries.begin(asked, QueryElections(group), ticket)
 
 
-def _views(query: _Query) -> Elections:
-    found = sorted(query.found, key=lambda view: (view.service_group, view.kind))
-    return Elections(tuple(found))
+def _views(found: list[ElectionView]) -> Elections:
+    return Elections(tuple(sorted(found, key=lambda view: (view.service_group, view.kind))))

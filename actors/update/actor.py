@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from actors.effects import After, Ask, Cancel, Effect, Reply, RestartPolicy, Send, Spawn, Stop
+from actors.effects import Cancel, Effect, Reply, RestartPolicy, Send, Spawn, Stop
+from actors.inquiry import Inquiries
 from actors.messages.base import Message
 from actors.messages.envelope import Ticket
 from actors.messages.rollout import OrderRollout, QueryRollouts, Rollouts, RolloutView
@@ -97,15 +98,6 @@ class UpdateActor(Actor):
         return [*left, Cancel("poll"), Cancel("answer"), *effects]
 
 
-@dataclass(slots=True)
-class _Query:
-    """Services whose rollouts were asked about, and whom to tell."""
-
-    ticket: Ticket
-    missing: set[str]
-    found: list[RolloutView] = field(default_factory=list)
-
-
 class UpdatesActor(Actor):
     """Keeps an actor for each service whose strategy is carried out, and watches their depots."""
 
@@ -114,8 +106,7 @@ class UpdatesActor(Actor):
         self._option = option
         self._standing: dict[str, ServiceStatus] = {}
         self._urls: tuple[str, ...] = ()
-        self._queries: dict[str, _Query] = {}
-        self._calls = 0
+        self._inquiries = Inquiries(context.instance_id, VIEW_S, AnswersDue, _views)
 
     def started(self) -> list[Effect]:
         """Follow no depot yet; services tell how they stand when they see that we are there."""
@@ -139,11 +130,12 @@ class UpdatesActor(Actor):
                 return self._order(group, message)
             case QueryRollouts(group):
                 return self._query(group)
-            case Rollouts() | CallFailed():
-                return self._viewed(message)
+            case Rollouts(found):
+                return self._inquiries.hear(self.envelope.answers, found)
+            case CallFailed():
+                return self._inquiries.hear(self.envelope.answers, ())
             case AnswersDue(call):
-                query = self._queries.pop(call, None)
-                return [] if query is None else [Reply(_views(query), query.ticket)]
+                return self._inquiries.late(call)
             case ActorDied() | ActorAvailable():
                 return []
             case _:
@@ -191,30 +183,11 @@ class UpdatesActor(Actor):
 
     def _query(self, group: str) -> list[Effect]:
         asked = [child(service) for service in self._rolls(group)]
-        if not asked:
-            return [Reply(Rollouts())]
-        self._calls += 1
-        call = f"query:{self.context.instance_id}.{self._calls}"
-        self._queries[call] = _Query(self._ticket(), set(asked))
-        asks: list[Effect] = [Ask(one, QueryRollouts(group), f"{call} {one}") for one in asked]
-        return [*asks, After(VIEW_S, AnswersDue(call), call)]
-
-    def _viewed(self, answer: Rollouts | CallFailed) -> list[Effect]:
-        call, _, who = self.envelope.answers.partition(" ")
-        query = self._queries.get(call)
-        if query is None:
-            return []
-        query.missing.discard(who)
-        if isinstance(answer, Rollouts):
-            query.found += answer.rollouts
-        if query.missing:
-            return []
-        del self._queries[call]
-        return [Cancel(call), Reply(_views(query), query.ticket)]
+        return self._inquiries.begin(asked, QueryRollouts(group), self._ticket())
 
 
-def _views(query: _Query) -> Rollouts:
-    return Rollouts(tuple(sorted(query.found, key=lambda view: view.service_group)))
+def _views(found: list[RolloutView]) -> Rollouts:
+    return Rollouts(tuple(sorted(found, key=lambda view: view.service_group)))
 
 
 def child(service: str) -> str:
