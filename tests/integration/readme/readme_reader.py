@@ -47,6 +47,7 @@ class Stranger:
         self.typed = 0
         self.printed = ""  # by the last command
         self._ports: dict[str, str] = {}
+        self._epochs: dict[str, int] = {}  # group → its rollouts before the last upload
         gossip, http, ctl = free_ports(3)
         config = home / "root" / "sup" / "default" / "config" / "sup.toml"
         config.parent.mkdir(parents=True)
@@ -73,6 +74,11 @@ class Stranger:
                 self._until_interrupted(line, "Ctrl-C ends it", self._tries)
             case ["pip", "install", "."]:
                 self._installs(line)
+            case ["hab", "pkg", "upload", *_]:
+                self._epochs = self._rollouts()
+                self._ends(line)
+            case ["hab", "svc", "rollout", "status", group]:
+                self._until_it_stands(line, group)
             case ["hab", "sup", "run", *options]:
                 self._stays(line, options)
             case ["hab", "start", *options] if _option(options, "--override-name") not in (
@@ -120,6 +126,32 @@ class Stranger:
         for name in environment:
             self.environment.pop(name, None)
         return ran.stdout
+
+    def _until_it_stands(self, line: str, group: str) -> None:
+        """Type a question for a rollout again and again until it is over; all that was said."""
+        said: list[str] = []
+
+        def stands() -> bool:
+            said.append(self._ends(f"{line} 2>&1 > {shlex.quote(str(self.home / 'table'))}"))
+            return any(
+                name.startswith(f"{group}.") and epoch > self._epochs.get(name, 0) and over
+                for name, (epoch, over) in self._rolled().items()
+            )
+
+        eventually(f"the rollout of {group} is over", stands, ENDS_S)
+        said.append(self._ends(f"{line} 2>&1 > {shlex.quote(str(self.home / 'table'))}"))
+        self.printed = "\n".join(said)
+
+    def _rollouts(self) -> dict[str, int]:
+        return {name: epoch for name, (epoch, _) in self._rolled().items()}
+
+    def _rolled(self) -> dict[str, tuple[int, bool]]:
+        """Group → epoch of its newest rollout, and whether that is over; without a ring, none."""
+        seen = self._hab("one", "svc", "rollout", "status") if "one" in self.staying else None
+        views = seen["rollouts"] if seen is not None else []
+        assert isinstance(views, list)
+        found = [(view["service_group"], view.get("rollout")) for view in views]
+        return {name: (one["epoch"], one.get("state") == "done") for name, one in found if one}
 
     def _installs(self, line: str) -> None:
         """Install what is built here beside the environment that runs these tests, not over it."""
