@@ -87,6 +87,8 @@ def status(group: str, *, asked: Session, member: str, as_json: bool) -> None:
             table(("member", "release"), rows)
         if said := _reason(view):
             say(f"{view.service_group}: {ring.read_brief(said)}")
+        if view.waits and not view.conductor and view.waits not in said:
+            say(f"{view.service_group}: {ring.read_brief(view.waits)}")
 
 
 @click.command()

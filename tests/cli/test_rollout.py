@@ -98,6 +98,16 @@ def test_a_group_that_went_back_says_so_in_its_status_and_what_failed_in_its_his
     assert words in history[2]
 
 
+def test_that_nobody_conducts_is_said_whatever_else_there_is_to_say(
+    hab: Hab, gateway: Start
+) -> None:
+    view = RolloutView("web.default", "rolling", ONE, "", HALTED, "nobody conducts: no quorum")
+    with gateway(answering(view)):
+        said = hab("svc", "rollout", "status").stderr
+    assert "web.default: halted: b failed twice" in said
+    assert "web.default: nobody conducts: no quorum" in said
+
+
 def test_a_rollout_that_gave_way_to_a_newer_release_is_told_as_replaced(
     hab: Hab, gateway: Start
 ) -> None:
