@@ -44,8 +44,6 @@ class WebGroup(RollingGroup):
         self.first.hab("origin", "key", "generate", "demo")
         self.idents: dict[str, str] = {}
         self.release("well")
-        plan = CHECKOUT / "scripts" / "demo_plans" / "caddy"
-        self._publish(plan, HAB_STUDIO_SECRET_DEMO_CADDY=str(caddy()))
         self._load_members(*words)
         self._load_caddy()
 
@@ -83,13 +81,17 @@ class WebGroup(RollingGroup):
             settings = machine.layout.user_config("web")
             settings.parent.mkdir(parents=True, exist_ok=True)
             settings.write_text(f"port = {port}\n")
-            said = (*ROLLING, depot, "--health-check-interval=2", "--no-wait", *words)
+            said = (*ROLLING, depot, "--health-check-interval=1", "--no-wait", *words)
             machine.hab("svc", "load", "demo/web", *said)
         eventually(lambda: f"all serve{self.told()}", self.all_well, READY_S)
         eventually("all see all", self._all_seen, READY_S)
         self.first.hab("election", "bootstrap", GROUP, "--force")  # or after a minute by itself
 
     def _load_caddy(self) -> None:
+        plan = CHECKOUT / "scripts" / "demo_plans" / "caddy"
+        program = self.ring.root / "caddy"  # it stands for 50 MB, which take seconds to pack
+        program.write_text(f'#!/bin/sh\nexec {caddy()} "$@"\n')
+        self._publish(plan, HAB_STUDIO_SECRET_DEMO_CADDY=str(program))
         settings = self.first.layout.user_config("caddy")
         settings.parent.mkdir(parents=True, exist_ok=True)
         settings.write_text(f"port = {self.port}\n")

@@ -12,7 +12,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-START_S = 0.7  # longer than a supervisor takes a process for started
+START_S = 0.5  # longer than a supervisor takes a process for started
 
 
 class Answers(BaseHTTPRequestHandler):
