@@ -9,7 +9,12 @@ from dataclasses import replace
 import click
 
 from actors.control.members import resolve
-from actors.messages.election import BootstrapElectorate, Elections, ElectionView, QueryElections
+from actors.messages.election_orders import (
+    BootstrapElectorate,
+    Elections,
+    ElectionView,
+    QueryElections,
+)
 from actors.messages.ring import Census, Members, QueryCensus, QueryMembers
 from actors.messages.runtime import Ok
 from actors.messages.service import Progress

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from actors.eventlog.filters import member_of
 from actors.eventlog.render import MONTHS, civil, one_line, short_id
-from actors.messages.election import ElectionKind, ElectionView, SeatView
+from actors.messages.election import ElectionKind
+from actors.messages.election_orders import ElectionView, SeatView
 from actors.messages.events import EventRecord
 from cli.electionterms import Term
 from cli.electionviews import SHORT, Ring, leader_of

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from actors.eventlog.filters import key, member_of
 from actors.messages.base import MemberId
-from actors.messages.election import ElectionView
+from actors.messages.election_orders import ElectionView
 from actors.messages.events import EventRecord
 
 

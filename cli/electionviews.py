@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from actors.messages.base import MemberId
-from actors.messages.election import ElectionView, SeatView
+from actors.messages.election_orders import ElectionView, SeatView
 from actors.messages.ring import MemberHealth, Members
 from actors.runtime import hlc
 from cli.output import cell, duration_words

@@ -10,7 +10,7 @@ from textwrap import fill
 import click
 
 from actors.eventlog import render
-from actors.messages.election import ElectionView
+from actors.messages.election_orders import ElectionView
 from actors.messages.events import EventRecord
 from cli import electionviews as views
 from cli.client import Session, asks, json_option, member_option

@@ -11,7 +11,7 @@ import click
 
 from actors.control.members import Unresolved, resolve
 from actors.errors import ActorUnavailableError, OutcomeUnknown
-from actors.messages.election import Elections, ElectionView, QueryElections, StepDown
+from actors.messages.election_orders import Elections, ElectionView, QueryElections, StepDown
 from actors.messages.runtime import Ok
 from actors.messages.service import Progress, QueryServices, Services
 from cli.client import ANSWER_S, Session

@@ -8,7 +8,7 @@ from typing import Final
 from actors.messages.base import Message
 from actors.messages.control import QuerySupervisor, StopSupervisor
 from actors.messages.depot import InstallPackage, ResolvePackage
-from actors.messages.election import BootstrapElectorate, QueryElections, StepDown
+from actors.messages.election_orders import BootstrapElectorate, QueryElections, StepDown
 from actors.messages.events import QueryEvents
 from actors.messages.gateway import PlanService, QueryConfiguration
 from actors.messages.groups import ApplyConfig, QueryGroup, UploadFile

@@ -23,19 +23,17 @@ from actors.election.siblings import other
 from actors.election.state import BALLOTS, Place
 from actors.inquiry import Inquiries
 from actors.messages.base import Message, split_address
-from actors.messages.election import (
+from actors.messages.election import ElectionKind, RenewalAcks, Renewals
+from actors.messages.election_orders import (
     AnswersDue,
     AskRole,
     BootstrapElectorate,
-    ElectionKind,
     Elections,
     ElectionView,
     GiveUpSeats,
     Introduce,
     LeadClaimed,
     QueryElections,
-    RenewalAcks,
-    Renewals,
     RingSeen,
     RoleChanged,
     RoleSettled,

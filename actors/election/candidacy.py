@@ -38,16 +38,15 @@ from actors.election.voting import held_back
 from actors.messages.base import MemberId
 from actors.messages.election import (
     AskReady,
-    ElectionOpened,
     PreVote,
-    ReadSuitability,
     Ready,
     Refusal,
     RequestVote,
     VoteAnswer,
-    VoteGiven,
     Voter,
 )
+from actors.messages.election_events import ElectionOpened, VoteGiven
+from actors.messages.election_orders import ReadSuitability
 
 if TYPE_CHECKING:
     from random import Random

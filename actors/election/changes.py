@@ -18,14 +18,13 @@ from actors.messages.base import MemberId
 from actors.messages.election import (
     AskSeat,
     Electorate,
-    ElectorateChanged,
-    ElectorateCommitted,
     ElectorateStored,
     Refusal,
     SeatAnswer,
     StoreElectorate,
     Voter,
 )
+from actors.messages.election_events import ElectorateChanged, ElectorateCommitted
 
 if TYPE_CHECKING:
     from random import Random

@@ -23,15 +23,17 @@ from actors.messages.election import (
     MAX_VOTERS,
     AskProposal,
     Electorate,
-    ElectorateFounded,
-    ElectorateProposed,
     ProposalAborted,
-    ProposalAccepted,
     ProposalAnswer,
     ProposalDecided,
-    ProposalDropped,
     ProposeElectorate,
     Voter,
+)
+from actors.messages.election_events import (
+    ElectorateFounded,
+    ElectorateProposed,
+    ProposalAccepted,
+    ProposalDropped,
 )
 
 AGAIN_S: Final = 1.0  # between two tries to learn how a proposal stands

@@ -11,14 +11,8 @@ from collections.abc import Iterable
 from typing import Final, TypeAlias
 
 from actors.messages.base import MemberId
-from actors.messages.election import (
-    MAX_VOTERS,
-    ElectionKind,
-    Electorate,
-    Leadership,
-    RingSeen,
-    Stamp,
-)
+from actors.messages.election import MAX_VOTERS, ElectionKind, Electorate, Leadership, Stamp
+from actors.messages.election_orders import RingSeen
 from actors.messages.ring import MemberHealth, MemberView, PublishRumor, Rumor, ServiceInfo
 
 ElectionId: TypeAlias = tuple[str, ElectionKind]  # service group, kind

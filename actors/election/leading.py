@@ -36,18 +36,20 @@ from actors.messages.base import MemberId
 from actors.messages.election import (
     AskReady,
     Electorate,
+    Ready,
+    Released,
+    Renewal,
+    RenewalAck,
+    Voter,
+)
+from actors.messages.election_events import (
     LeaderDemoting,
     LeaderElected,
     LeaderReleased,
     LeaseLost,
     LeaseRenewed,
-    Ready,
-    Released,
-    Renewal,
-    RenewalAck,
-    SendRenewal,
-    Voter,
 )
+from actors.messages.election_orders import SendRenewal
 from actors.messages.process import RenewLeader
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from actors.effects import Effect, Emit
 from actors.election import electorate, timing
 from actors.election.state import Decision, Election
 from actors.messages.base import MemberId
-from actors.messages.election import OathCounted
+from actors.messages.election_events import OathCounted
 
 
 def count(state: Election, sworn: Collection[MemberId], now: float) -> Decision:

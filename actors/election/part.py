@@ -21,21 +21,22 @@ from actors.election.rules import Heard
 from actors.election.state import NEVER, Decision, Election, Leading, Place, opened, tell_service
 from actors.messages.base import Message, split_address
 from actors.messages.election import (
+    ElectionFrame,
+    ElectionKind,
+    Electorate,
+    Leadership,
+    ProposeElectorate,
+)
+from actors.messages.election_events import ElectionWaits, LeaseRenewed, StepDownOrdered, VotesLost
+from actors.messages.election_orders import (
     AskRole,
     BootstrapElectorate,
     ElectionDue,
-    ElectionFrame,
-    ElectionKind,
     Elections,
-    ElectionWaits,
-    Electorate,
     GiveUpSeats,
     Introduce,
     LeadClaimed,
-    Leadership,
-    LeaseRenewed,
     LookDue,
-    ProposeElectorate,
     QueryElections,
     RenewalAcked,
     RenewalHeard,
@@ -45,9 +46,7 @@ from actors.messages.election import (
     ServiceFitness,
     StandForElection,
     StepDown,
-    StepDownOrdered,
     SuitabilityRead,
-    VotesLost,
     WithdrawFromElection,
 )
 from actors.messages.envelope import Ticket

@@ -14,7 +14,9 @@ from actors.election import electorate, founding, seats
 from actors.election.ballot import has_left, raised
 from actors.election.roles import follow, nobody_leads
 from actors.election.state import Decision, Election, Leading, Waiting, keep, learn
-from actors.messages.election import Electorate, LeaderFollowed, Leadership, RingSeen
+from actors.messages.election import Electorate, Leadership
+from actors.messages.election_events import LeaderFollowed
+from actors.messages.election_orders import RingSeen
 
 if TYPE_CHECKING:
     from random import Random

@@ -8,7 +8,8 @@ from actors.effects import Effect
 from actors.election.state import Decision, Election, Leading, tell_service
 from actors.election.timing import SETTLE_S
 from actors.messages.base import MemberId
-from actors.messages.election import Role, RoleChanged
+from actors.messages.election import Role
+from actors.messages.election_orders import RoleChanged
 
 
 def nobody_leads(state: Election, term: int, reason: str = "") -> Decision:

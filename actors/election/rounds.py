@@ -11,16 +11,8 @@ from typing import Final, TypeVar
 
 from actors.effects import Effect, Send
 from actors.messages.base import MemberId, join_address
-from actors.messages.election import (
-    Renewal,
-    RenewalAck,
-    RenewalAcked,
-    RenewalAcks,
-    RenewalHeard,
-    Renewals,
-    SendRenewal,
-    SendRenewalAck,
-)
+from actors.messages.election import Renewal, RenewalAck, RenewalAcks, Renewals
+from actors.messages.election_orders import RenewalAcked, RenewalHeard, SendRenewal, SendRenewalAck
 
 PATH: Final = "election/rounds"
 GATHER_S: Final = 0.01  # for what others have to say at the same instant

@@ -19,7 +19,8 @@ from actors.election import electorate
 from actors.election.ballot import raised
 from actors.election.roles import dissolved
 from actors.election.state import NEVER, Decision, Election, Leading, Waiting, keep, tell
-from actors.messages.election import AskSeat, Electorate, ElectorateDissolved, RivalElectorate
+from actors.messages.election import AskSeat, Electorate
+from actors.messages.election_events import ElectorateDissolved, RivalElectorate
 
 AGAIN_S: Final = 2.0  # between two requests for a seat
 LEAVE_AGAIN_S: Final = 0.5  # between two to be let go: somebody waits for it

@@ -6,7 +6,8 @@ from actors.effects import Effect, Send
 from actors.election import electorate, timing
 from actors.election.groups import ElectionId, electorate_rumor, leader_rumor
 from actors.election.state import NOTHING_TOLD, Election, Leading
-from actors.messages.election import Electorate, Leadership, RingSeen
+from actors.messages.election import Electorate, Leadership
+from actors.messages.election_orders import RingSeen
 
 
 def leadership(state: Election) -> Leadership | None:

@@ -32,19 +32,16 @@ from actors.election.state import (
 )
 from actors.messages.base import MemberId
 from actors.messages.election import (
-    LeaderFollowed,
     PreVote,
-    ReadSuitability,
     Refusal,
     Renewal,
     RenewalAck,
     RequestVote,
-    SendRenewalAck,
     StoreElectorate,
     VoteAnswer,
-    VoteGiven,
-    VoteRefused,
 )
+from actors.messages.election_events import LeaderFollowed, VoteGiven, VoteRefused
+from actors.messages.election_orders import ReadSuitability, SendRenewalAck
 
 if TYPE_CHECKING:
     from random import Random

@@ -16,7 +16,8 @@ from actors.election.state import (
     Waiting,
 )
 from actors.messages.base import MemberId
-from actors.messages.election import ElectionView, Electorate, Refusal, SeatView, Voter
+from actors.messages.election import Electorate, Refusal, Voter
+from actors.messages.election_orders import ElectionView, SeatView
 
 _REFUSALS: dict[Refusal, str] = {
     "promise": "still follows a leader",

@@ -14,7 +14,7 @@ from actors.gateway.routes import Route, parse
 from actors.gateway.services import HEALTH_CODES, health_document, service_document
 from actors.messages.base import Message
 from actors.messages.control import QuerySupervisor, SupervisorInfo
-from actors.messages.election import Elections, QueryElections
+from actors.messages.election_orders import Elections, QueryElections
 from actors.messages.envelope import Ticket
 from actors.messages.gateway import (
     GatherOverdue,

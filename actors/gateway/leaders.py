@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from actors.messages.election import ElectionView
+from actors.messages.election_orders import ElectionView
 from actors.messages.ring import ElectionState, GroupElection, GroupElections
 from actors.messages.rollout import RolloutStanding
 from actors.messages.service import ServiceStatus

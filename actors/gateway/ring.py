@@ -11,7 +11,8 @@ import tomli
 from actors.gateway import leaders
 from actors.gateway.leaders import Json
 from actors.gateway.services import ident_document, sys_document
-from actors.messages.election import ElectionKind, ElectionView
+from actors.messages.election import ElectionKind
+from actors.messages.election_orders import ElectionView
 from actors.messages.groups import GroupConfig, GroupFacts, GroupFile
 from actors.messages.ring import Census, GroupMember, MemberHealth, Members, MemberView
 

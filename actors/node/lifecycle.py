@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 from actors.effects import After, Ask, Cancel, Effect, Emit, Send
 from actors.messages.base import MemberId
-from actors.messages.election import GiveUpSeats
+from actors.messages.election_orders import GiveUpSeats
 from actors.messages.node import Ending as How
 from actors.messages.node import (
     EndingOverdue,

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from actors.effects import After, Effect, Send
-from actors.messages.election import AskRole, ServiceFitness, StandForElection
+from actors.messages.election_orders import AskRole, ServiceFitness, StandForElection
 from actors.messages.service import StandDue
 from actors.service.gates import waiting_for
 from actors.service.hooks import SUITABILITY, process_key

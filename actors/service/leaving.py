@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from actors.effects import After, Cancel
-from actors.messages.election import WithdrawFromElection
+from actors.messages.election_orders import WithdrawFromElection
 from actors.messages.runtime import CallFailed, Ok
 from actors.messages.service import AnswerOverdue
 from actors.service.life import Decision, Life, Moment

@@ -24,12 +24,7 @@ from actors.messages.depot import (
     ServicePrepared,
     TemplatesRead,
 )
-from actors.messages.election import (
-    AskRole,
-    Elections,
-    ReadSuitability,
-    RoleChanged,
-)
+from actors.messages.election_orders import AskRole, Elections, ReadSuitability, RoleChanged
 from actors.messages.files import DirectoryListed
 from actors.messages.gateway import HookOutput
 from actors.messages.groups import GroupFacts, SealedOpened

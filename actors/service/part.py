@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from actors.messages.election import RoleChanged
+from actors.messages.election_orders import RoleChanged
 from actors.messages.ring import GroupElection
 from actors.service.record import NOWHERE, Position, Record
 

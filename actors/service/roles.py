@@ -16,7 +16,7 @@ from dataclasses import replace
 import msgspec
 
 from actors.effects import After, Ask, Cancel, Effect, Emit, Send
-from actors.messages.election import RoleChanged, RoleSettled, ServiceFitness
+from actors.messages.election_orders import RoleChanged, RoleSettled, ServiceFitness
 from actors.messages.process import RenewLeader, StopProcess
 from actors.messages.service import HandOverOverdue, HookFailed
 from actors.service.hooks import (

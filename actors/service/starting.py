@@ -14,7 +14,7 @@ from actors.messages.depot import (
     TemplatesRead,
     WritePidFile,
 )
-from actors.messages.election import AskRole, QueryElections
+from actors.messages.election_orders import AskRole, QueryElections
 from actors.messages.process import OwnProcess, ProcessBegan, ProcessStarted
 from actors.messages.ring import Subscribe
 from actors.messages.runtime import CallFailed

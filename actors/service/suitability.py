@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Final
 
 from actors.effects import Ask, Effect, Emit, Send
-from actors.messages.election import ReadSuitability, SuitabilityRead
+from actors.messages.election_orders import ReadSuitability, SuitabilityRead
 from actors.messages.gateway import HookOutput, ReadHookOutput
 from actors.messages.process import ProcessExited
 from actors.messages.service import HookFailed, SuitabilityMeasured

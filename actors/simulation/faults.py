@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from actors.messages.election import LeaseRenewed, StepDown
+from actors.messages.election_events import LeaseRenewed
+from actors.messages.election_orders import StepDown
 from actors.messages.ring import DepartMember, PublishRumor, ServiceInfo
 from actors.messages.runtime import KillActor
 from actors.messages.simulation import FaultBegan, FaultEnded

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from actors.election import timing
-from actors.messages.election import ElectorateFounded
+from actors.messages.election_events import ElectorateFounded
 from actors.messages.simulation import FaultBegan, WriteTaken
 from actors.simulation.leader_checkers import Verdicts, leadership
 from actors.simulation.leadership import Acting, Leadership, Span

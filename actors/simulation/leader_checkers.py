@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Final, TypeAlias
 
 from actors.election import timing
-from actors.messages.election import (
+from actors.messages.election_events import (
     ElectorateChanged,
     ElectorateCommitted,
     ElectorateDissolved,

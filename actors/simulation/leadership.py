@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from actors.messages.base import Event
-from actors.messages.election import LeaseLost, LeaseRenewed
+from actors.messages.election_events import LeaseLost, LeaseRenewed
 from actors.messages.simulation import (
     ClockRead,
     FaultBegan,

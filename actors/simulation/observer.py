@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import msgspec
 
 from actors.messages.base import Event, Message
-from actors.messages.election import Elections, QueryElections
+from actors.messages.election_orders import Elections, QueryElections
 from actors.messages.envelope import Envelope
 from actors.messages.groups import GroupFacts, QueryGroup
 from actors.messages.ring import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from actors.messages.election import (
+from actors.messages.election_events import (
     ElectorateChanged,
     ElectorateCommitted,
     ElectorateFounded,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, TypeAlias
 
 from actors.election import timing
-from actors.messages.election import LeaderElected, VoteGiven
+from actors.messages.election_events import LeaderElected, VoteGiven
 from actors.messages.runtime import ActorStarted
 from actors.messages.service import SuitabilityMeasured
 from actors.messages.simulation import FaultBegan, MachineStarted

@@ -14,7 +14,7 @@ from typing import Final
 from actors.effects import After, Ask, Cancel, Effect, Load, Reply, Send
 from actors.messages.base import MemberId, Message, join_address, split_address
 from actors.messages.depot import PackageResolved
-from actors.messages.election import (
+from actors.messages.election_orders import (
     AskRole,
     Elections,
     QueryElections,

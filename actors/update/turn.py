@@ -16,7 +16,7 @@ from typing import Final, TypeAlias
 from actors.effects import Ask, Effect, Emit, Send
 from actors.messages.base import MemberId
 from actors.messages.depot import PackageResolved, ResolvePackage
-from actors.messages.election import StepDown
+from actors.messages.election_orders import StepDown
 from actors.messages.rollout import (
     Rollout,
     RolloutReport,

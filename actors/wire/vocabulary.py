@@ -104,6 +104,8 @@ _RULES: Final[dict[str, dict[str, Rule]]] = {
         "AskProposal": _ELECTION,
         "ProposalAborted": _ELECTION,
         "ProposalDecided": _ELECTION,
+    },
+    "election_orders": {
         "QueryElections": _ELECTIONS,
         "StepDown": _ELECTIONS,
         "BootstrapElectorate": _ELECTIONS,

@@ -10,13 +10,13 @@ from click.testing import Result
 from msgspec.structs import replace
 
 from actors.messages.base import Message
-from actors.messages.election import (
+from actors.messages.election import Stamp
+from actors.messages.election_orders import (
     BootstrapElectorate,
     Elections,
     ElectionView,
     QueryElections,
     SeatView,
-    Stamp,
     StepDown,
 )
 from actors.messages.events import EventPage, EventRecord, QueryEvents

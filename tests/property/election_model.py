@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from actors.election import electorate, founding
-from actors.messages.election import AskSeat, ElectionDue, ServiceFitness, StepDown
+from actors.messages.election import AskSeat
+from actors.messages.election_orders import ElectionDue, ServiceFitness, StepDown
 
 sys.path.insert(0, str(Path(__file__).parent))
 

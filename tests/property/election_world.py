@@ -19,15 +19,17 @@ from actors.election import ballot as ballots
 from actors.election import electorate, rules
 from actors.election.state import Decision, Election, Leading, Place, opened
 from actors.messages.base import Event, Message, split_address
-from actors.messages.election import (
-    ElectionDue,
-    Electorate,
+from actors.messages.election import Electorate, ProposeElectorate, Voter
+from actors.messages.election_events import (
     ElectorateCommitted,
     ElectorateFounded,
     LeaderElected,
     LeaseLost,
     LeaseRenewed,
-    ProposeElectorate,
+    VoteGiven,
+)
+from actors.messages.election_orders import (
+    ElectionDue,
     ReadSuitability,
     RenewalAcked,
     RenewalHeard,
@@ -37,8 +39,6 @@ from actors.messages.election import (
     SendRenewalAck,
     StandForElection,
     SuitabilityRead,
-    VoteGiven,
-    Voter,
 )
 from actors.messages.runtime import PersistFailed
 

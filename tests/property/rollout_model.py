@@ -12,7 +12,7 @@ from typing import Any
 from rollout_world import GROUP, PATH, STALE_S, Machine, Plan, World
 
 from actors.messages.base import Event
-from actors.messages.election import RoleChanged
+from actors.messages.election_orders import RoleChanged
 from actors.messages.rollout import OrderRollout, Rollout, RolloutStep, UpdateTurn
 from actors.update.memory import decode, path
 from actors.update.views import view

@@ -17,7 +17,7 @@ from random import Random
 from actors.effects import After, Ask, Cancel, Effect, Emit, Load, Persist, Reply, Send
 from actors.messages.base import Event, Message, split_address
 from actors.messages.depot import PackageInfo, PackageResolved, ResolvePackage
-from actors.messages.election import (
+from actors.messages.election_orders import (
     Elections,
     ElectionView,
     QueryElections,

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from actors.messages.election import ReadSuitability
+from actors.messages.election_orders import ReadSuitability
 from actors.messages.ring import Census, GroupMember, ServiceInfo
 from actors.messages.service import (
     LoadService,

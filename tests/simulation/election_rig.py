@@ -6,13 +6,12 @@ from dataclasses import dataclass, field
 
 from actors.effects import After, Effect, Send, Spawn
 from actors.messages.base import Event, Message
-from actors.messages.election import (
+from actors.messages.election import ElectionKind
+from actors.messages.election_events import LeaseLost, LeaseRenewed
+from actors.messages.election_orders import (
     AskRole,
-    ElectionKind,
     Elections,
     ElectionView,
-    LeaseLost,
-    LeaseRenewed,
     QueryElections,
     ReadSuitability,
     RoleChanged,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from actors.messages.base import Event
-from actors.messages.election import (
+from actors.messages.election_events import (
     ElectorateChanged,
     ElectorateCommitted,
     ElectorateFounded,

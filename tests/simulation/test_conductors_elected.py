@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from election_rig import ACTORS, GROUP, Elected
 
-from actors.messages.election import Electorate, LeaderElected, StepDown
+from actors.messages.election import Electorate
+from actors.messages.election_events import LeaderElected
+from actors.messages.election_orders import StepDown
 from actors.messages.runtime import Ok
 
 BOTH = ("topology", "update")

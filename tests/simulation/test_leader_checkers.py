@@ -9,7 +9,7 @@ import pytest
 from leader_logs import E1, GROUP, IDS, PLACE, Log, brief, good, seen
 from msgspec.structs import replace
 
-from actors.messages.election import (
+from actors.messages.election_events import (
     ElectorateChanged,
     ElectorateCommitted,
     ElectorateDissolved,

@@ -7,18 +7,20 @@ from itertools import pairwise
 import pytest
 from election_rig import GROUP, KIND, Elected
 
-from actors.messages.election import (
-    BootstrapElectorate,
-    Elections,
+from actors.messages.election_events import (
     ElectorateChanged,
     ElectorateFounded,
-    GiveUpSeats,
     LeaderElected,
     LeaseRenewed,
+    VoteGiven,
+)
+from actors.messages.election_orders import (
+    BootstrapElectorate,
+    Elections,
+    GiveUpSeats,
     QueryElections,
     ServiceFitness,
     StepDown,
-    VoteGiven,
     WithdrawFromElection,
 )
 from actors.messages.ring import DepartMember

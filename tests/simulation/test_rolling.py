@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from actors.messages.base import Event
-from actors.messages.election import Elections, QueryElections
+from actors.messages.election_orders import Elections, QueryElections
 from actors.messages.ring import MemberHealthChanged
 from actors.messages.rollout import (
     OrderRollout,

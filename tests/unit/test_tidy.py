@@ -25,7 +25,6 @@ VAGUE = {
 }
 MOST_LINES = 500
 LONGER = {
-    "actors/messages/election.py": "one protocol's frames, as DESIGN §7 has them",
     "actors/adapters/depot_routes.py": "one HTTP API, a short function for each of its paths",
     "actors/gossip/protocol.py": "the one place that knows all parts of gossip",
 }

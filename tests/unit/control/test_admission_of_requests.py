@@ -7,7 +7,7 @@ from actors.control.members import Unresolved, resolve
 from actors.control.routes import ROUTES
 from actors.messages.base import Message
 from actors.messages.control import QuerySupervisor, Request, RequestEnded, StopSupervisor
-from actors.messages.election import BootstrapElectorate, QueryElections, StepDown
+from actors.messages.election_orders import BootstrapElectorate, QueryElections, StepDown
 from actors.messages.events import QueryEvents
 from actors.messages.primitives import CallMethod, CreateActor, KillHost
 from actors.messages.runtime import CallFailed, KillActor, ListActors

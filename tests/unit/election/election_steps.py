@@ -15,11 +15,11 @@ from actors.messages.election import (
     ProposeElectorate,
     Renewal,
     RenewalAck,
-    RenewalAcked,
     RequestVote,
     Stamp,
     Voter,
 )
+from actors.messages.election_orders import RenewalAcked
 
 A, B, C, D = ("a" * 32, "b" * 32, "c" * 32, "d" * 32)
 GROUP = "redis.default"

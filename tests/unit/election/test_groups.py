@@ -13,7 +13,8 @@ from actors.election.groups import (
     leadership_of,
     number,
 )
-from actors.messages.election import Electorate, Leadership, ProposeElectorate, RingSeen, Voter
+from actors.messages.election import Electorate, Leadership, ProposeElectorate, Voter
+from actors.messages.election_orders import RingSeen
 from actors.messages.ring import Member, MemberView, PublishRumor, Rumor, ServiceInfo
 
 A, B, C = ("a" * 32, "b" * 32, "c" * 32)

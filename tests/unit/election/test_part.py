@@ -15,28 +15,28 @@ from actors.election.part import LEFT_S, ROLL_S, SERVICE_S, ElectionOption, Mome
 from actors.election.state import Place
 from actors.messages.base import Message
 from actors.messages.election import (
-    BootstrapElectorate,
-    ElectionDue,
     ElectionKind,
-    Elections,
     Electorate,
-    LeaderDemoting,
-    LeaseRenewed,
-    LookDue,
     PreVote,
     ProposeElectorate,
-    QueryElections,
     RenewalAck,
+    Stamp,
+    VoteAnswer,
+    Voter,
+)
+from actors.messages.election_events import LeaderDemoting, LeaseRenewed, VotesLost
+from actors.messages.election_orders import (
+    BootstrapElectorate,
+    ElectionDue,
+    Elections,
+    LookDue,
+    QueryElections,
     RenewalAcked,
     RingSeen,
     SeatGivenUp,
     SendRenewal,
-    Stamp,
     StandForElection,
     StepDown,
-    VoteAnswer,
-    Voter,
-    VotesLost,
 )
 from actors.messages.envelope import Ticket
 from actors.messages.ring import Members, PublishRumor, QueryMembers

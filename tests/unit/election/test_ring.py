@@ -16,19 +16,19 @@ from actors.election.state import Election, Leading, Place, Waiting
 from actors.messages.base import Message
 from actors.messages.election import (
     AskSeat,
-    ElectionDue,
-    ElectorateChanged,
     Leadership,
-    OathCounted,
     ProposalAborted,
     ProposalAnswer,
     ProposeElectorate,
-    RingSeen,
-    RivalElectorate,
-    RoleChanged,
     Stamp,
-    StandForElection,
     Voter,
+)
+from actors.messages.election_events import ElectorateChanged, OathCounted, RivalElectorate
+from actors.messages.election_orders import (
+    ElectionDue,
+    RingSeen,
+    RoleChanged,
+    StandForElection,
     WithdrawFromElection,
 )
 

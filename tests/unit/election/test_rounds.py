@@ -3,17 +3,8 @@
 from actors.effects import Send
 from actors.election import rounds, timing
 from actors.election.rounds import Gathering
-from actors.messages.election import (
-    Renewal,
-    RenewalAck,
-    RenewalAcked,
-    RenewalAcks,
-    RenewalHeard,
-    Renewals,
-    SendRenewal,
-    SendRenewalAck,
-    Stamp,
-)
+from actors.messages.election import Renewal, RenewalAck, RenewalAcks, Renewals, Stamp
+from actors.messages.election_orders import RenewalAcked, RenewalHeard, SendRenewal, SendRenewalAck
 
 A, B = "a" * 32, "b" * 32
 

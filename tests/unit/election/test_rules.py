@@ -30,28 +30,28 @@ from actors.messages.base import Message
 from actors.messages.election import (
     AskReady,
     AskSeat,
-    ElectionDue,
-    ElectorateDissolved,
     ElectorateStored,
-    LeaderElected,
-    LeaseLost,
     PreVote,
     ProposeElectorate,
     Ready,
     Released,
-    RenewalHeard,
     RequestVote,
+    Stamp,
+    StoreElectorate,
+    VoteAnswer,
+    Voter,
+)
+from actors.messages.election_events import ElectorateDissolved, LeaderElected, LeaseLost
+from actors.messages.election_orders import (
+    ElectionDue,
+    RenewalHeard,
     RoleChanged,
     RoleSettled,
     SendRenewal,
     SendRenewalAck,
     ServiceFitness,
-    Stamp,
     StandForElection,
     StepDown,
-    StoreElectorate,
-    VoteAnswer,
-    Voter,
 )
 from actors.messages.process import RenewLeader
 from actors.messages.runtime import PersistFailed

@@ -10,16 +10,8 @@ from actors.election import electorate, rules
 from actors.election.ballot import Ballot
 from actors.election.siblings import claims, hinders, may_lead
 from actors.election.state import Asking, Election, Leading, Place, Promise, Waiting
-from actors.messages.election import (
-    AskReady,
-    ElectionDue,
-    ElectionKind,
-    LeadClaimed,
-    PreVote,
-    ProposeElectorate,
-    RoleChanged,
-    Voter,
-)
+from actors.messages.election import AskReady, ElectionKind, PreVote, ProposeElectorate, Voter
+from actors.messages.election_orders import ElectionDue, LeadClaimed, RoleChanged
 
 A, B, C = ("a" * 32, "b" * 32, "c" * 32)
 GROUP = "redis.default"

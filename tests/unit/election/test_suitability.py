@@ -6,15 +6,13 @@ import msgspec
 from election_steps import GROUP, READY_S, A, B, C, member, renewal, said, step, vote
 
 from actors.election.state import Waiting
-from actors.messages.election import (
+from actors.messages.election import PreVote, RequestVote, VoteAnswer
+from actors.messages.election_orders import (
     ElectionDue,
-    PreVote,
     ReadSuitability,
     RenewalHeard,
-    RequestVote,
     StandForElection,
     SuitabilityRead,
-    VoteAnswer,
 )
 
 

@@ -9,14 +9,9 @@ from actors.election.ballot import Ballot
 from actors.election.founding import Sight
 from actors.election.state import Election, Place, Waiting
 from actors.election.waiting import reason, view
-from actors.messages.election import (
-    ElectionDue,
-    OathCounted,
-    ProposeElectorate,
-    RequestVote,
-    VoteAnswer,
-    Voter,
-)
+from actors.messages.election import ProposeElectorate, RequestVote, VoteAnswer, Voter
+from actors.messages.election_events import OathCounted
+from actors.messages.election_orders import ElectionDue
 
 A, B, C = ("a" * 32, "b" * 32, "c" * 32)
 GROUP = "redis.default"

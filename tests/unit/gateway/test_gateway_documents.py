@@ -13,7 +13,8 @@ from actors.gateway.ring import butterfly_document, census_document
 from actors.gateway.services import health_document, service_document
 from actors.messages.control import SupervisorInfo
 from actors.messages.depot import PackageInfo
-from actors.messages.election import ElectionView, Stamp
+from actors.messages.election import Stamp
+from actors.messages.election_orders import ElectionView
 from actors.messages.gateway import HookOutput, ServiceReport
 from actors.messages.groups import GroupConfig, GroupFacts, GroupFile
 from actors.messages.ring import (

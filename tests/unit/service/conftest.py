@@ -15,7 +15,7 @@ from actors.effects import Effect, RestartPolicy, Spawn
 from actors.launcher.protocol import Start
 from actors.messages.base import Event, Message
 from actors.messages.depot import PackageInfo
-from actors.messages.election import RoleChanged
+from actors.messages.election_orders import RoleChanged
 from actors.messages.envelope import Envelope
 from actors.messages.groups import GroupFacts
 from actors.messages.node import StopAllServices

@@ -12,13 +12,13 @@ from typing import Any
 
 from actors.effects import After, Effect, Reply, Send
 from actors.messages.base import Message
-from actors.messages.election import (
+from actors.messages.election import Role
+from actors.messages.election_orders import (
     AskRole,
     Elections,
     ElectionView,
     QueryElections,
     ReadSuitability,
-    Role,
     RoleChanged,
     RoleSettled,
     ServiceFitness,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from electing import GROUP, follow, lead, load, roles, settled, told
 
-from actors.messages.election import ReadSuitability, RoleChanged
+from actors.messages.election_orders import ReadSuitability, RoleChanged
 from actors.messages.service import (
     LoadService,
     RestartService,

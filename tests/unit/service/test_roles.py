@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from electing import DB, GROUP, OTHER, TELLS, conf, follow, lead, load, roles, settled, told
 
-from actors.messages.election import ReadSuitability, RoleChanged
+from actors.messages.election_orders import ReadSuitability, RoleChanged
 from actors.messages.process import ProcessEnded
 from actors.messages.ring import Census
 from actors.messages.service import (
