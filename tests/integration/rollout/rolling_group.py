@@ -8,9 +8,11 @@ from members_down import Down, Watch, overlaps, told, turns
 from supervisor_rig import Machine, eventually
 
 from actors.errors import HabError
-from actors.messages.rollout import QueryRollouts, Rollout, Rollouts, RolloutView
+from actors.messages.rollout import QueryRollouts, Rollout, Rollouts, RolloutView, TurnPhase
+from actors.update.views import PHASES
 
 ROLLED_S = 60.0  # for each member
+TURN_S = 60.0
 
 
 class RollingGroup:
@@ -52,6 +54,29 @@ class RollingGroup:
         if len(named) != 1:
             return None
         return next((m for m in self.machines if m.ready().member_id in named), None)
+
+    def conducts(self) -> Machine:
+        """Wait until all say the same of who conducts; that one."""
+        found = eventually("all know who conducts", self.conductor, TURN_S)
+        assert found is not None
+        return found
+
+    def taking(self, phase: TurnPhase) -> Machine:
+        """Wait until a member is in a phase of its turn; it."""
+
+        def find() -> Machine | None:
+            for machine in self.machines:
+                try:
+                    update = machine.services()[self.service].update
+                except (HabError, OSError):
+                    continue
+                if update is not None and update.reason == f"its turn ({PHASES[phase]})":
+                    return machine
+            return None
+
+        found = eventually(lambda: f"a member is {phase}{self.told()}", find, TURN_S)
+        assert found is not None
+        return found
 
     def ended(self, epoch: int) -> Rollout | None:
         """A rollout that is at least that one, once all know that it is over."""

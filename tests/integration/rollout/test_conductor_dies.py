@@ -15,14 +15,11 @@ from collections.abc import Iterator
 import pytest
 from constant_load import Load
 from ring_rig import Ring
-from supervisor_rig import Machine, eventually
 from web_group import WebGroup
 
-from actors.errors import HabError
 from actors.messages.rollout import TurnPhase
 
 RATE = 60.0
-TURN_S = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -34,26 +31,6 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebGroup]:
         ring.close()
 
 
-def taking(web: WebGroup, phase: TurnPhase) -> Machine:
-    """Wait until a member is in a phase of its turn; it."""
-
-    def find() -> Machine | None:
-        for machine in web.machines:
-            try:
-                update = machine.services()["web"].update
-            except (HabError, OSError):
-                continue
-            if update is not None and update.reason == f"it is this member's turn: {phase}":
-                return machine
-        return None
-
-    return eventually(f"a member is {phase}{web.told()}", find, TURN_S) or web.first
-
-
-def conductor(web: WebGroup) -> Machine:
-    return eventually("all know who conducts", web.conductor, TURN_S) or web.first
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("phase", ["draining", "proving"])
 def test_a_rollout_outlives_the_actors_of_who_conducts_and_of_whose_turn_it_is(
@@ -62,8 +39,8 @@ def test_a_rollout_outlives_the_actors_of_who_conducts_and_of_whose_turn_it_is(
     with Load(web.port, RATE) as load, web.watch() as watch:
         began, epoch = time.time(), web.epoch() + 1
         new = web.release("well")
-        conducts = conductor(web)
-        mine = taking(web, phase)
+        conducts = web.conducts()
+        mine = web.taking(phase)
         mine.kill_actor("service/web")
         for machine in {mine, conducts}:
             machine.kill_actor("update/web")
@@ -85,8 +62,8 @@ def test_a_rollout_outlives_the_supervisor_of_who_conducts(
     with Load(web.port, RATE) as load, web.watch() as watch:
         began, epoch = time.time(), web.epoch() + 1
         new = web.release("well")
-        conducts = conductor(web)
-        mine = taking(web, phase)
+        conducts = web.conducts()
+        mine = web.taking(phase)
         os.kill(conducts.supervisor(), signal.SIGKILL)
         rollout = web.rolled(epoch)
         ended = time.time()

@@ -7,7 +7,9 @@ The leader hands over before its turn, which is the last. A write counts as ackn
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -112,4 +114,39 @@ def test_no_acknowledged_write_is_lost_in_a_rollout_a_bad_release_and_a_demotion
     taken = writer.written.taken
     gone = len(taken) - len(found(redis.port(last), taken))
     say(f"{writer}; {len(lost)} acknowledged lost, {gone} taken lost; down:", *seen.down)
+    assert lost == set()
+
+
+@pytest.mark.slow
+def test_no_acknowledged_write_is_lost_when_the_conductor_dies_in_a_rollout(
+    redis: RedisGroup, capsys: pytest.CaptureFixture[str]
+) -> None:
+    group = RollingGroup(redis.machines, "redis.acme")
+    redis.whole()
+    writer = Writer(redis.ports)
+    writer.start()
+    try:
+        with watch(redis) as seen:
+            group.conducts()
+            began, since = time.time(), time.monotonic()
+            new = redis.publish(PLAN)
+            mine = group.taking("draining")
+            conducts = group.conducts()
+            os.kill(conducts.supervisor(), signal.SIGKILL)
+            assert group.rolled(1).target == new
+            last, _ = redis.whole()
+            assert group.runs(new)
+            gap_s = writer.longest_gap_s(since)
+    finally:
+        writer.end()
+    given = group.never_two_down(seen, began)
+    acknowledged = [number for _, number, _ in writer.written.acknowledged]
+    lost = set(acknowledged) - found(redis.port(last), acknowledged)
+    whose = "its own" if mine is conducts else "another's"
+    with capsys.disabled():
+        print(  # noqa: T201 - what this is run for
+            f"\nconductor killed in {whose} turn: {gap_s:.1f} s without a write; {writer}; "
+            f"{len(lost)} acknowledged lost; turns",
+            *given,
+        )
     assert lost == set()
