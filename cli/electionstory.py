@@ -261,6 +261,10 @@ def steps(view: ElectionView, ring: Ring, terms: tuple[Term, ...]) -> list[Step]
                     "the network to it",
                 )
             )
+    if not leader_of(view):
+        for seat in view.seats:
+            if seat.refusal == "suitability" and not seat.sworn_gone:
+                said += _unelected(group, seat, ring)
     if leader_of(view) and view.kind == "topology":
         said.append(Step(f"hab svc step-down {group}", "let another member lead"))
     if leader_of(view) and view.kind == "update":
@@ -276,6 +280,23 @@ def steps(view: ElectionView, ring: Ring, terms: tuple[Term, ...]) -> list[Step]
     if newest is not None:
         said.append(Step(f"hab why {short_id(newest.id)}", "what led to the last election"))
     return said
+
+
+def _unelected(group: str, seat: SeatView, ring: Ring) -> list[Step]:
+    """What to do about a voter that elects nobody less fit: data go before having a leader."""
+    who, service = ring.called(seat.member), group.partition(".")[0]
+    return [
+        Step(
+            f"hab svc start {service}",
+            f"on {who}, which votes for nobody less fit than it is, nor while it cannot say how "
+            "fit that is: if its service is stopped, it can lead once that is up",
+        ),
+        Step(
+            f"hab svc unload {service}",
+            f"on {who}, or `hab sup depart {seat.member[:SHORT]}`: the others do without it, and "
+            "without what only it may have",
+        ),
+    ]
 
 
 def _is_lost(seat: SeatView, ring: Ring) -> bool:

@@ -153,6 +153,21 @@ def _silence(state: Election, member: MemberId, now: float) -> str:
     return "never heard" if heard_s is None else f"heard {now - heard_s:.0f} s ago"
 
 
+def _unwilling(state: Election) -> str:
+    """What a voter whose service would not lead waits for; it may be what the others wait for."""
+    read_in, offers, _ = state.suitability
+    ballot = state.ballot
+    voted = ballot.voted_for not in ("", state.place.me)
+    if not state.hook or not read_in or read_in != ballot.term or voted:
+        return "waits for another member to stand"
+    if offers < 0:
+        return f"it could not say how fit it is in term {read_in}, so it voted for nobody"
+    return (
+        f"it votes for nobody less fit than it is (term {read_in}): start its service, or unload "
+        "it, or have this member depart"
+    )
+
+
 def _founding(state: Election) -> str:
     mine, bound = state.ballot.open, state.ballot.bound
     if mine is not None:
@@ -192,7 +207,7 @@ def _idle(state: Election, record: Electorate, phase: Waiting, now: float) -> st
     if state.promise is not None and now < state.promise.until_s:
         return ""
     if not state.stands:
-        return "its service would not lead; waits for another member to stand"
+        return f"its service would not lead; {_unwilling(state)}"
     soon = f"in {max(0.0, phase.due_s - now):.1f} s"
     tried = state.tried
     if tried is None:

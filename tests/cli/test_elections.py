@@ -302,6 +302,19 @@ def test_why_without_a_leader_says_since_when_and_what_is_waited_for(
     assert "What happened last" not in text
 
 
+def test_why_names_the_way_out_of_a_voter_that_elects_nobody_less_fit(
+    hab: Hab, gateway: Start
+) -> None:
+    seats = (LED.seats[0], SeatView(BETA, "v-beta", 0.25, refusal="suitability"))
+    with gateway(ring(replace(VACANT, seats=seats))):
+        said = hab("election", "why", GROUP, "--last", "0")
+    text = _line(said.stdout)
+    assert "hab svc start redis on beta (b7000000), which votes for nobody less fit" in text
+    assert "hab svc unload redis on beta (b7000000), or `hab sup depart b7000000`: the" in text
+    with gateway(ring(replace(LED, seats=seats))):
+        assert "less fit" not in hab("election", "why", GROUP, "--last", "0").stdout
+
+
 def test_why_of_a_leader_that_died_says_that_it_left_no_word(hab: Hab, gateway: Start) -> None:
     silent = tuple(e for e in LOG if e.kind not in ("LeaseLost", "LeaderReleased"))
     with gateway(ring(LED, log=silent)):

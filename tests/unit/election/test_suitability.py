@@ -6,13 +6,16 @@ import msgspec
 from election_steps import GROUP, READY_S, A, B, C, member, renewal, said, step, vote
 
 from actors.election.state import Waiting
+from actors.election.waiting import reason
 from actors.messages.election import PreVote, RequestVote, VoteAnswer
 from actors.messages.election_orders import (
     ElectionDue,
     ReadSuitability,
     RenewalHeard,
+    ServiceFitness,
     StandForElection,
     SuitabilityRead,
+    WithdrawFromElection,
 )
 
 
@@ -36,6 +39,31 @@ def test_a_fitter_voter_refuses_also_while_its_own_service_would_not_lead() -> N
     _, effects = step(state, "", SuitabilityRead(GROUP, "topology", 1, 7))
     answers = [a for a in said(effects, VoteAnswer) if isinstance(a, VoteAnswer)]
     assert [(a.granted, a.reason) for a in answers] == [(False, "suitability"), (True, "")]
+
+
+def test_a_fitter_voter_that_would_not_lead_says_so_and_the_ways_out_work() -> None:
+    hooked = StandForElection("redis", GROUP, "topology", suitability_hook=True, leads=False)
+    state, _ = step(member(C), "", hooked)
+    assert reason(state, READY_S) == (
+        "its service would not lead; waits for another member to stand"
+    )
+    state, _ = step(state, A, vote(A, suitability=4))
+    state, _ = step(state, "", SuitabilityRead(GROUP, "topology", 1, 7))
+    assert reason(state, READY_S) == (
+        "its service would not lead; it votes for nobody less fit than it is (term 1): start its "
+        "service, or unload it, or have this member depart"
+    )
+    unsure, _ = step(step(member(C), "", hooked)[0], A, vote(A, suitability=4))
+    unsure, _ = step(unsure, "", SuitabilityRead(GROUP, "topology", 1, -1))
+    assert "it could not say how fit it is in term 1" in reason(unsure, READY_S)
+    unloaded, _ = step(state, "", WithdrawFromElection("redis", GROUP, "topology"))
+    _, effects = step(unloaded, A, vote(A, 2, suitability=4))
+    (answer,) = [a for a in said(effects, VoteAnswer) if isinstance(a, VoteAnswer)]
+    assert answer.granted
+    started, _ = step(state, "", ServiceFitness(GROUP, "topology", leads=True))
+    assert isinstance(started.phase, Waiting)
+    _, effects = step(started, "", ElectionDue(), started.phase.due_s)
+    assert len(said(effects, PreVote)) == 2
 
 
 def test_a_voter_needs_its_second_number_whatever_it_offers_itself() -> None:
