@@ -32,6 +32,9 @@ Decisions
 2026-11-25  A launcher that dies takes the leaders with it: its supervisor kills them (`fence`) and
             no other process, and then ends. Rejected: ending them by their hooks, which only a
             launcher starts, and leaving them to the next launcher, which nobody may start.
+2026-11-25  A new supervisor is told at its start who leads, in the pipe it inherits, where that
+            outlives the launcher. Rejected: reading the launcher's table, which by then may be
+            that of a next launcher, whose leaders are nobody's to kill.
 2026-11-22  Files are polled, each 0.05 to 0.4 s. Rejected: inotify, which the standard library
             lacks.
 """

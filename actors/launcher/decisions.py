@@ -149,7 +149,7 @@ def _handle(state: State, received: Input, now: float) -> Decision:
             return _process(state, received, now)
         case SupervisorStarted(pid):
             started = supervision.started(state.supervisor, pid, now, state.connect_timeout_s)
-            return replace(state, supervisor=started), []
+            return replace(state, supervisor=started), groups.who_leads(state.groups.values())
         case SupervisorEnded():
             return _supervisor_ended(state, received, now)
         case Disconnected():

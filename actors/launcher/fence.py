@@ -1,8 +1,10 @@
 """Which groups act as leader, as a supervisor sees it: what it kills when its launcher dies.
 
 The launcher ends a leader whose lease runs out. Once it is gone nobody would, so the supervisor
-ends all leaders before it ends itself; other processes live on. A process that the launcher did not
-live to report is left to the next one, which finds in its table that it was to lead.
+ends all leaders before it ends itself; other processes live on. A new supervisor is told at its
+start which groups lead, so that one whose launcher dies while it boots ends them once it is up. A
+process that the launcher did not live to report is left to the next one, which finds in its table
+that it was to lead.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ probe for those who move into the group later.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
@@ -252,6 +253,18 @@ def due(group: Group, now: float) -> tuple[Group, list[Action]]:
         longer = min(group.probe_s * 2, PROBE_MAX_S)
         return replace(group, probe_at_s=now + longer, probe_s=longer), actions
     return group, []
+
+
+def who_leads(groups: Iterable[Group]) -> list[Action]:
+    """Tell a new supervisor whom it has to end if we die before it has asked for anything.
+
+    It waits in the pipe: a supervisor that is up only after our death still reads it.
+    """
+    return [
+        Tell(Started("", group.key, group.pid, group.start_ticks, group.started_s, leads=True))
+        for group in sorted(groups, key=lambda group: group.key)
+        if group.leader_until_s != NEVER and group.pid and not group.ended
+    ]
 
 
 def wake_at(group: Group) -> float:

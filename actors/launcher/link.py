@@ -67,6 +67,9 @@ class Link:
                 sent = self._socket.send(memoryview(self._out)[:READ_BYTES])
             except (BlockingIOError, InterruptedError):
                 return
+            except (BrokenPipeError, ConnectionResetError):
+                self._out.clear()  # what it said before it died is still to be read, then the end
+                return
             except OSError:
                 self.close()
                 return

@@ -118,7 +118,7 @@ class Machine:
         self.table.reaper = None
         supervisor = self.supervisor
         if supervisor is not None:
-            self.ring.scheduler.after(PIPE_S, supervisor.life, supervisor.launcher_port.lost)
+            self.ring.scheduler.after(PIPE_S, supervisor.life, supervisor.launcher_lost)
 
     def power_off(self) -> None:
         """The plug is pulled: every process dies, unsynced writes are lost."""

@@ -53,6 +53,7 @@ class SupervisorProcess:
         self.pid = pid
         self.life = Life()
         self.is_up = False  # its actors run
+        self._orphaned = False  # its launcher died
         self.store = SimulatedStore(
             scheduler, self.life, machine.disk, generator(seed, f"store:{label}")
         )
@@ -96,6 +97,14 @@ class SupervisorProcess:
         actor = root(self)
         self.world.start_root(actor.actor_class, *actor.args)
         self.launcher_port.hello()
+        if self._orphaned:
+            self.launcher_port.lost()
+
+    def launcher_lost(self) -> None:
+        """The pipe ends; a supervisor that still boots reads that when it is up."""
+        self._orphaned = True
+        if self.is_up:
+            self.launcher_port.lost()
 
     # ── port/process ──
 

@@ -199,6 +199,25 @@ def test_leaders_are_killed_when_the_launcher_is_lost_and_no_other_process(pair:
             child.wait(10)
 
 
+def test_a_launcher_that_died_while_its_supervisor_booted_leaves_word_who_leads() -> None:
+    theirs, ours = socket.socketpair()
+    launcher, fd = Link(ours), theirs.detach()
+    child = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    try:
+        ticks = start_ticks(child.pid)
+        launcher.send(protocol.Started("", "service:leader", child.pid, ticks, 1.0, leads=True))
+        hello(fd)
+        launcher.close()  # killed: it never reads that
+        post = Post()
+        port = LauncherPort(post, fd)  # type: ignore[arg-type]
+        assert post.next() == ("node", LauncherLost())
+        assert child.wait(10) == -signal.SIGKILL
+        assert not port.welcomed.is_set()
+    finally:
+        child.kill()
+        child.wait(10)
+
+
 def test_what_the_port_does_not_understand_is_refused(pair: Pair) -> None:
     pair.post.send(LauncherLost(), "what")
     to, message = pair.post.next()

@@ -23,6 +23,9 @@ LED: Final[dict[int, range]] = {3: range(220), 5: range(60), 7: range(20)}
 # Of those seeds beyond these: the ones that failed.
 LED_FAILED: Final[dict[tuple[int, int], str]] = {
     (3, 44): "a supervisor's successor has to know who leads, if the launcher dies (launcher)",
+    (3, 2116): "a supervisor that boots without a launcher has to know who leads (launcher)",
+    (3, 3096): "the same as seed 2116",
+    (3, 3118): "the same as seed 2116",
     (3, 1150): "a look that was to follow a write that failed was never taken (election)",
 }
 

@@ -267,6 +267,16 @@ def test_an_end_nobody_heard_is_told_to_whoever_owns_the_key_next() -> None:
     assert isinstance(story.told()[0], protocol.Started)
 
 
+def test_a_new_supervisor_is_told_who_leads_before_it_says_anything() -> None:
+    story = Story().up().service("service:a", 100, leader_until_s=1100.0)
+    story.service("service:b", 101).service("service:c", 102, leader_until_s=1100.0)
+    story.hear(Ended("service:c", 102, group_remains=True), SupervisorEnded(SUPERVISOR, None, 9))
+    story.wait(1.1)
+    story.hear(SupervisorStarted(51))
+    told = protocol.Started("", "service:a", 100, 7, 1000.0, leads=True)
+    assert story.told() == [told]
+
+
 def test_only_a_supervisor_that_never_registered_is_given_up() -> None:
     story = Story()
     story.hear(Begin(), SupervisorStarted(SUPERVISOR))
