@@ -1,18 +1,33 @@
-"""What must hold of updates: one turn at a time, epochs that only grow, and that all arrive."""
+"""What must hold of updates: turns one at a time, after a drain, among the well; steps that stay.
+
+A turn is a member's from the step that gives it, which a majority holds, to its proof. Steps are
+ordered by term and number (`actors/update/memory.py`); who conducts learns all that were decided
+before, so numbers never fall from one term to the next, and no epoch does.
+
+Invariants: 36 `one_turn_at_a_time`, 37 `turns_are_among_the_well`, 38 `steps_follow_each_other`,
+38 to 40 `updates_arrive`, 41 `epochs_only_grow`, `steps_follow_each_other`; DESIGN's drain
+`turns_drain_first`. Not judged from logs: 35, and how soon 37 halts and 38 to 40 end.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final, TypeAlias
 
 from actors.messages.ring import MemberHealthChanged
 from actors.messages.rollout import RolloutStep, TurnBegan, TurnEnded
+from actors.messages.service import HEALTHY, HealthChanged, ServiceSpec, ServiceStageChanged
 from actors.messages.simulation import FaultBegan, ServicesSeen, SupervisorGone
 from actors.messages.update import ReleaseTaken
 from actors.simulation.plan import Plan
-from actors.simulation.story import Story
+from actors.simulation.story import NEVER, Story
 
 ARRIVES_S: Final = 150.0  # from the last release that was offered to the end of what it takes
+# A member's word is 3 s old at most when leave to stop is given; that holds for 4.5 s from then on.
+ILL_S: Final = 10.0  # in which everybody who gives turns knows of an illness
+# By how much a drain may be shorter by true time than by the clock of a member, which may be fast.
+SHORTER: Final = 0.9
 FIRST: Final = "1.0.0/20260101000000"
 
 Verdicts: TypeAlias = Iterator[str | None]
@@ -58,6 +73,81 @@ def epochs_only_grow(story: Story, plan: Plan) -> Verdicts:
                 pass
 
 
+def steps_follow_each_other(story: Story, plan: Plan) -> Verdicts:
+    """38, 41: a step that was decided is known to all later conductors: they go on from it.
+
+    A conductor that never had a majority, or that did not ask one, uses a number again.
+    """
+    del plan
+    groups: dict[str, set[tuple[int, int, int]]] = {}
+    for logged in story.events:
+        match logged.event:
+            case RolloutStep(group, epoch, term, step):
+                groups.setdefault(group, set()).add((term, step, epoch))
+            case _:
+                pass
+    for group, decided in groups.items():
+        for (term, step, epoch), later in pairwise(sorted(decided)):
+            fine = later[1] > step and later[2] >= epoch
+            text = f"{group}: step {step} of term {term}, epoch {epoch}; then {later}"
+            yield None if fine else text
+
+
+def turns_drain_first(story: Story, plan: Plan) -> Verdicts:
+    """Nothing is stopped for a turn before it has been out of the census for the drain time.
+
+    It leaves the census after the step that gives it the turn; that step was logged before.
+    """
+    del plan
+    drain_s = SHORTER * ServiceSpec("").drain
+    given: dict[str, tuple[str, float]] = {}  # group → whose turn, since when at the earliest
+    members = {life.machine: life.member for life in story.lives}
+    for logged in story.events:
+        match logged.event:
+            case RolloutStep(group, turn=turn):
+                if given.get(group, ("", 0.0))[0] != turn:
+                    given[group] = turn, logged.at_s
+            case TurnBegan(group) if group in given:
+                turn, since_s = given[group]
+                after_s = logged.at_s - since_s
+                early = turn == members.get(logged.machine) and after_s < drain_s
+                text = f"{group}: {turn[:8]} was stopped {after_s:.3f} s after it had its turn"
+                yield text if early else None
+            case _:
+                pass
+
+
+def turns_are_among_the_well(story: Story, plan: Plan) -> Verdicts:
+    """37: no member is stopped for a turn while another is up and known to be ill.
+
+    Who is ill itself may go: that takes nobody away.
+    """
+    ill: dict[tuple[int, str], float] = {}  # machine, service → since
+    machines = {one.name: one.machines for one in plan.setup.services}
+    for logged in story.events:
+        match logged.event:
+            case HealthChanged(service, health):
+                if health in HEALTHY:
+                    ill.pop((logged.machine, service), None)
+                else:
+                    ill.setdefault((logged.machine, service), logged.at_s)
+            case ServiceStageChanged(service, stage) if stage != "up":
+                ill.pop((logged.machine, service), None)
+            case SupervisorGone(machine):
+                ill = {key: at_s for key, at_s in ill.items() if key[0] != machine}
+            case TurnBegan(group):
+                name = group.partition(".")[0]
+                known = [
+                    machine
+                    for machine in machines.get(name, ())
+                    if logged.at_s - ill.get((machine, name), NEVER) > ILL_S
+                ]
+                text = f"{group} on machine {logged.machine} was stopped, ill are: {known}"
+                yield text if known and (logged.machine, name) not in ill else None
+            case _:
+                pass
+
+
 def updates_arrive(story: Story, plan: Plan) -> Verdicts:
     """38 to 40: at the end all run the release offered last, unless nobody can install it."""
     if "end" not in story.phases:
@@ -97,4 +187,11 @@ def updates_arrive(story: Story, plan: Plan) -> Verdicts:
             yield None if fine else f"{text}; {wanted} was offered"
 
 
-CHECKERS: Final = (one_turn_at_a_time, epochs_only_grow, updates_arrive)
+CHECKERS: Final = (
+    one_turn_at_a_time,
+    epochs_only_grow,
+    steps_follow_each_other,
+    turns_drain_first,
+    turns_are_among_the_well,
+    updates_arrive,
+)

@@ -1,4 +1,4 @@
-"""Mutants: rules of leadership left out one at a time, and what hunts each of them down.
+"""Mutants: rules of leadership and updates left out one at a time, and what hunts each down.
 
 A rule that can be left out unnoticed is not tested. Those of the election's pure rules are hunted
 by a plan of the model (`tests/property/test_election_model.py`, which runs them in CI). Those of
@@ -8,8 +8,8 @@ replaced in a copy of the sources, which then runs in a process of its own.
 By hand: `scripts/mutants` prints a table, `scripts/mutants NAME...` a part of it. On 2026-11-25,
 seeds until each fell: vote not persisted 1, directory not fsynced 87, start-wait left out 1, votes
 not refused under a promise 7, lease counted from the ack 5, round id without instance 103, stamps
-not compared 43, change before the last commit 2, quorum off by one 1, watchdog off 1. Clean code
-held on all of them.
+not compared 43, change before the last commit 2, quorum off by one 1, watchdog off 1, health gate
+skipped 2, drain skipped 1. Clean code held on all of them.
 """
 
 from __future__ import annotations
@@ -89,6 +89,16 @@ MUTANTS: Final[dict[str, Text | Rule]] = {
             "min(group.leader_until_s, group.timeout_at_s,": "min(group.timeout_at_s,",
         },
         "leader-paused",
+    ),
+    "health gate skipped": Text(
+        "actors/update/moves.py",
+        {"        if not well and not broken:": "        if False:"},
+        "rolling-sick",
+    ),
+    "drain skipped": Text(
+        "actors/update/turn.py",
+        {"    if on.now - turn.since_s < on.drain_s:": "    if on.drain_s < 0:"},
+        "rolling",
     ),
 }
 

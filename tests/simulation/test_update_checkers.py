@@ -6,6 +6,7 @@ from simulation_rig import Doctored
 
 from actors.messages.base import Event
 from actors.messages.rollout import RolloutStep, TurnBegan, TurnEnded
+from actors.messages.service import HealthChanged
 from actors.messages.update import ReleaseTaken
 from actors.simulation.eventlog import Logged
 from actors.simulation.plan import Fault, Plan, Service, Setup
@@ -51,3 +52,35 @@ def test_updates_and_their_turns_are_judged() -> None:
     true.events = true.added(at_s + 2.0, 0, RolloutStep("web.default", 5, 1, 1, "rolling", TWO))
     fewer = true.added(at_s + 3.0, 0, RolloutStep("web.default", 4, 2, 2, "rolling", TWO))
     assert "epochs_only_grow" in broken(true, fewer)
+
+
+def step(number: int, term: int = 1, epoch: int = 1, turn: str = "") -> RolloutStep:
+    return RolloutStep("web.default", epoch, term, number, "rolling", TWO, turn)
+
+
+def test_a_later_conductor_goes_on_from_what_was_decided() -> None:
+    true = Doctored(PLAN)
+    at_s = true.phase_s("faults") + 100.0
+    true.events = true.added(at_s, 0, step(5))
+    assert "steps_follow_each_other" not in broken(true, true.added(at_s, 1, step(6, term=2)))
+    assert "steps_follow_each_other" in broken(true, true.added(at_s, 1, step(5, term=2)))
+    true.events = true.added(at_s, 0, step(6, epoch=3))
+    fewer = true.added(at_s, 1, step(7, term=2, epoch=2))
+    assert "steps_follow_each_other" in broken(true, fewer)
+
+
+def test_a_turn_that_does_not_drain_is_found() -> None:
+    true = Doctored(PLAN)
+    at_s = true.phase_s("faults") + 100.0
+    true.events = true.added(at_s, 1, step(1, turn=true.member(0)))
+    assert "turns_drain_first" in broken(true, true.added(at_s + 1.0, 0, turn(0)))
+    assert "turns_drain_first" not in broken(true, true.added(at_s + 2.5, 0, turn(0)))
+
+
+def test_a_turn_beside_a_sick_member_is_found() -> None:
+    true = Doctored(PLAN)
+    at_s = true.phase_s("faults") + 100.0
+    true.events = true.added(at_s, 0, HealthChanged("web", "critical", "web.default"))
+    assert "turns_are_among_the_well" in broken(true, true.added(at_s + 15.0, 1, turn(1)))
+    assert "turns_are_among_the_well" not in broken(true, true.added(at_s + 5.0, 1, turn(1)))
+    assert "turns_are_among_the_well" not in broken(true, true.added(at_s + 15.0, 0, turn(0)))
