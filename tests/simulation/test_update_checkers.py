@@ -11,7 +11,14 @@ from actors.messages.update import ReleaseTaken
 from actors.simulation.eventlog import Logged
 from actors.simulation.plan import Fault, Plan, Service, Setup
 
-UPDATES = ("one_turn_at_a_time", "epochs_only_grow", "updates_arrive")
+UPDATES = (
+    "one_turn_at_a_time",
+    "turns_drain_first",
+    "turns_are_among_the_well",
+    "steps_follow_each_other",
+    "epochs_only_grow",
+    "updates_arrive",
+)
 RELEASE = "2.0.0/20260201000000"
 TWO = f"core/web/{RELEASE}"
 PLAN = Plan(
