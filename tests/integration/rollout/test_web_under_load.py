@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from constant_load import Load
 from ring_rig import Ring
+from supervisor_rig import eventually
 from web_group import WebGroup, goes_from_old_to_new
 
 RATE = 120.0
@@ -68,7 +69,7 @@ def test_no_request_fails_in_a_rollout_a_bad_release_and_a_demotion(
         goes_from_old_to_new(load, began)
         say(f"demoted: back in {time.time() - began:.0f} s: turns", *given)
         settled = time.time()
-        time.sleep(1.0)
+        eventually("it goes on", lambda: load.texts(settled).total() >= RATE)
     say(f"{load}; down, seen from outside:", *watch.down)
     web.none_failed(load, load.began)
     assert {text.split()[0] for text in load.texts(settled)} == {"1.0"}
