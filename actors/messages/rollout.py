@@ -281,6 +281,16 @@ class RolloutStep(Event, frozen=True):
     sentence: ClassVar[str] = "{service_group}, update {epoch} to {target}: {what}"
 
 
+class RolloutKept(Event, frozen=True):
+    """This member has a step on disk that it was asked to store; decided or not, it stays."""
+
+    service_group: str
+    epoch: int
+    term: int
+    step: int
+    sentence: ClassVar[str] = "keeps step {term}.{step} of update {epoch} of {service_group}"
+
+
 class TurnBegan(Event, frozen=True):
     """This member's service leaves the group for an update, by a turn that was given to it."""
 

@@ -37,7 +37,8 @@ class Faults:
         self._draw = generator(ring.seed, "faults")
         self._active: list[Fault] = []
         self._published = 0
-        self._leaders: dict[str, int] = {}  # group → machine that had the last lease
+        # (group, kind) → machine that had the last lease
+        self._leaders: dict[tuple[str, str], int] = {}
         ring.log.observers.append(self._see)
 
     def schedule(self, faults: tuple[Fault, ...]) -> None:
@@ -238,17 +239,18 @@ class Faults:
 
     def _see(self, logged: Logged) -> None:
         event = logged.event
-        if isinstance(event, LeaseRenewed) and event.kind == "topology":
-            self._leaders[event.service_group] = logged.machine
+        if isinstance(event, LeaseRenewed):
+            self._leaders[event.service_group, event.kind] = logged.machine
 
     def _aimed(self, aim: str) -> tuple[int, ...]:
         """The machines that `aim` means now; none before anybody led."""
         whom, _, service = aim.partition(" ")
-        leader = self._leaders.get(f"{service}.{GROUP}")
+        kind = "update" if whom == "conductor" else "topology"
+        leader = self._leaders.get((f"{service}.{GROUP}", kind))
         if leader is None:
             return ()
         match whom:
-            case "leader":
+            case "leader" | "conductor":
                 return (leader,)
             case "followers":
                 others = [n for n in self._workload.machines_of(service) if n != leader]

@@ -48,7 +48,7 @@ Kind: TypeAlias = Literal[
     "replay",  # frames seen earlier arrive once more
 ]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
-AIMS: Final = ("leader", "followers", "others")
+AIMS: Final = ("leader", "followers", "others", "conductor")
 CALM_BEFORE_S: Final = 30.0  # of peace before a death, or nobody can say when it has to be known
 
 
@@ -57,7 +57,8 @@ class Fault:
     """One fault: from `at_s` (true seconds since the start of the faults phase) for `for_s`.
 
     `aim` in place of `machines`: "leader db" is the machine that leads the service db at that time,
-    "followers db" as many others of it as may be lost, "others db" all machines but the leader's.
+    "followers db" as many others of it as may be lost, "others db" all machines but the leader's;
+    "conductor db" is the machine that conducts the updates of db.
     """
 
     what: Kind

@@ -27,7 +27,8 @@ event of each frame. Unknown keys are errors, with what would be known.
 members (left out: all of them, at least 3) are seen; `suitability` is what its hook says on each
 machine. Its `strategy` says how it is updated when a fault `release` lets the depot offer another
 release. A fault is struck by `aim = "leader NAME"` at whoever leads then (or at its "followers", or
-at all "others"). More faults are drawn from the seed by
+at all "others"), by `aim = "conductor NAME"` at whoever conducts its updates. More faults
+are drawn from the seed by
 
     [swarm]
     every = "3s"        # one on the average

@@ -16,9 +16,9 @@ from itertools import pairwise
 from typing import Final, TypeAlias
 
 from actors.messages.ring import MemberHealthChanged
-from actors.messages.rollout import RolloutStep, TurnBegan, TurnEnded
+from actors.messages.rollout import RolloutKept, RolloutStep, TurnBegan, TurnEnded
 from actors.messages.service import HEALTHY, HealthChanged, ServiceSpec, ServiceStageChanged
-from actors.messages.simulation import FaultBegan, ServicesSeen, SupervisorGone
+from actors.messages.simulation import FaultBegan, MachineStarted, ServicesSeen, SupervisorGone
 from actors.messages.update import ReleaseTaken
 from actors.simulation.plan import Plan
 from actors.simulation.story import NEVER, Story
@@ -59,14 +59,18 @@ def one_turn_at_a_time(story: Story, plan: Plan) -> Verdicts:
 
 
 def epochs_only_grow(story: Story, plan: Plan) -> Verdicts:
-    """41: what a member says is decided never has a lesser epoch than what it said before."""
+    """41: epochs that a member has on disk, or says are decided, never decrease."""
     del plan
-    last: dict[tuple[int, str], int] = {}
+    last: dict[tuple[str, str, bool], int] = {}
+    members: dict[int, str] = {}
     for logged in story.events:
         match logged.event:
-            case RolloutStep(group, epoch):
-                before = last.get((logged.machine, group), 0)
-                last[logged.machine, group] = epoch
+            case MachineStarted(number, member):
+                members[number] = member
+            case RolloutKept(group, epoch) | RolloutStep(group, epoch):
+                key = members[logged.machine], group, isinstance(logged.event, RolloutStep)
+                before = last.get(key, 0)
+                last[key] = epoch
                 text = f"{group} on machine {logged.machine}: epoch {before}, then {epoch}"
                 yield text if epoch < before else None
             case _:

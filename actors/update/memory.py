@@ -18,10 +18,11 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from actors.effects import Effect, Persist
+from actors.effects import Effect, Emit, Persist
 from actors.messages.rollout import (
     AskRollout,
     Rollout,
+    RolloutKept,
     RolloutStored,
     RolloutTold,
     Seated,
@@ -108,6 +109,8 @@ def take(memory: Memory, rollout: Rollout) -> tuple[Memory, bool, list[Effect]]:
         history = (known, *history)[:HISTORY]
     content = Content(rollout.term, rollout, history)
     memory, effects = _keep(memory, content)
+    if effects:
+        effects = [*effects, Emit(RolloutKept(memory.service_group, *rollout.place))]
     return memory, True, effects
 
 

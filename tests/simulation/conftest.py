@@ -66,14 +66,16 @@ the_unfenced_end_once_somebody_runs (S leader-unfenced). Each can fail: test_lea
 logs made by hand. Rules left out one at a time are found out: mutants.py, `scripts/mutants`.
 
 Updates, 35 to 41, worded as DESIGN §8 has them; S rolling, rolling-back-and-forth,
-rolling-no-install; test_update_checkers.py has logs made by hand.
+rolling-no-install,
+rolling-undecided, rolling-sick; test_update_checkers.py has logs made by hand.
 
 35  test_the_topology_leader_never_conducts_and_goes_last_after_handing_over
 36  C one_turn_at_a_time; tests/property/test_rollout_model.py (no two members are down)
 37  tests/property/test_rollout_model.py; test_a_release_that_ends_at_once_halts_at_the_canary_...
 38, 39  C updates_arrive; test_the_death_of_the_conductor_only_delays_a_rollout
 40  C updates_arrive; S rolling-back-and-forth; the model's "back and forth"
-41  C epochs_only_grow; the model (on no disk); test_a_pinned_service_is_never_asked_about
+41  C epochs_only_grow (said, and on disk); S rolling-undecided;
+    test_a_pinned_service_is_never_asked_about
 
 Beside them: event ids without gaps and causes that come first (`event_ids_have_no_gap`,
 `causes_come_first`), actors and supervisors that come back (`dead_actors_are_back`,

@@ -9,7 +9,8 @@ By hand: `scripts/mutants` prints a table, `scripts/mutants NAME...` a part of i
 seeds until each fell: vote not persisted 1, directory not fsynced 87, start-wait left out 1, votes
 not refused under a promise 7, lease counted from the ack 5, round id without instance 103, stamps
 not compared 43, change before the last commit 2, quorum off by one 1, watchdog off 1, health gate
-skipped 2, drain skipped 1. Clean code held on all of them.
+skipped 2, epoch not monotonic 1, rollout step without majority 1, drain skipped 1.
+Clean code held on all of them.
 """
 
 from __future__ import annotations
@@ -94,6 +95,16 @@ MUTANTS: Final[dict[str, Text | Rule]] = {
         "actors/update/moves.py",
         {"        if not well and not broken:": "        if False:"},
         "rolling-sick",
+    ),
+    "epoch not monotonic": Text(
+        "actors/update/memory.py",
+        {" or rollout.epoch < known.epoch": ""},
+        "rolling-undecided",
+    ),
+    "rollout step without majority": Text(
+        "actors/update/conduct.py",
+        {"not is_majority(set(state.holders), scene.seated)": "state.me not in state.holders"},
+        "rolling-undecided",
     ),
     "drain skipped": Text(
         "actors/update/turn.py",

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 from mutants import MUTANTS, SCENARIOS, Rule, Text, hunt, model, mutated
 
-RUN_HERE = ("quorum off by one", "watchdog off", "health gate skipped", "drain skipped")
+RUN_HERE = (
+    "quorum off by one",
+    "watchdog off",
+    "health gate skipped",
+    "epoch not monotonic",
+    "rollout step without majority",
+    "drain skipped",
+)
 
 
 @pytest.mark.parametrize("name", MUTANTS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from simulation_rig import Doctored
 
 from actors.messages.base import Event
-from actors.messages.rollout import RolloutStep, TurnBegan, TurnEnded
+from actors.messages.rollout import RolloutKept, RolloutStep, TurnBegan, TurnEnded
 from actors.messages.service import HealthChanged
 from actors.messages.update import ReleaseTaken
 from actors.simulation.eventlog import Logged
@@ -59,6 +59,9 @@ def test_updates_and_their_turns_are_judged() -> None:
     true.events = true.added(at_s + 2.0, 0, RolloutStep("web.default", 5, 1, 1, "rolling", TWO))
     fewer = true.added(at_s + 3.0, 0, RolloutStep("web.default", 4, 2, 2, "rolling", TWO))
     assert "epochs_only_grow" in broken(true, fewer)
+    true.events = true.added(at_s + 2.0, 1, RolloutKept("web.default", 5, 1, 1))
+    lowered = true.added(at_s + 3.0, 1, RolloutKept("web.default", 4, 2, 2))
+    assert "epochs_only_grow" in broken(true, lowered)
 
 
 def step(number: int, term: int = 1, epoch: int = 1, turn: str = "") -> RolloutStep:
