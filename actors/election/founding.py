@@ -16,7 +16,7 @@ import msgspec
 
 from actors.effects import Effect, Emit
 from actors.election import electorate
-from actors.election.ballot import Ballot
+from actors.election.ballot import Ballot, with_record
 from actors.election.state import NEVER, Decision, Election, keep, tell
 from actors.messages.base import MemberId
 from actors.messages.election import (
@@ -199,16 +199,17 @@ def hear_answer(state: Election, member: MemberId, answer: ProposalAnswer) -> De
 
 def _decide(state: Election, mine: ProposeElectorate) -> Decision:
     record = electorate.founded(mine, state.founding)
-    state, effects = _adopt(state, record)
+    state, effects = _adopt(state, record, mine)
     decided = ProposalDecided(record)
     others = [member for member in mine.members if member != state.place.me]
     return state, [*effects, *(tell(state, member, decided) for member in others)]
 
 
-def _adopt(state: Election, record: Electorate) -> Decision:
-    ballot = msgspec.structs.replace(state.ballot, record=record, bound=None, open=None)
+def _adopt(state: Election, record: Electorate, proposal: ProposeElectorate) -> Decision:
+    """Take an electorate on. Who fell behind may get a record that leaders have changed since."""
+    ballot = msgspec.structs.replace(with_record(state.ballot, record), bound=None, open=None)
     state, effects = keep(state, ballot)
-    voters = ", ".join(voter.member[:8] for voter in record.voters)
+    voters = ", ".join(member[:8] for member in proposal.members)  # those it was founded with
     event = ElectorateFounded(record.service_group, record.id, record.founded, voters)
     state = replace(state, founding=frozenset(), founding_again_s=NEVER)
     return state, [*effects, Emit(event)]
@@ -262,4 +263,4 @@ def hear_decided(state: Election, decided: ProposalDecided) -> Decision:
         return state, []
     if electorate.seat_of(record, state.place.me) is None:
         return state, []
-    return _adopt(state, record)
+    return _adopt(state, record, bound)
