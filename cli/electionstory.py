@@ -147,6 +147,8 @@ def _election(term: Term, ring: Ring) -> list[str]:
         said.append(f"It was elected with {votes} votes{by}, where {needed} were needed{_id(won)}.")
     elif voters:
         said.append(f"Of those whose event logs were read there voted for it: {voters}.")
+    if (again := term.resumed) is not None:
+        said.append(f"It began anew since, in the term it had won, with no other vote{_id(again)}.")
     return said or ["The event logs that were read hold nothing of its election."]
 
 

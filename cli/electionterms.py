@@ -16,9 +16,9 @@ class Term:
     """One term that somebody won; each event is None where the log does not hold it (any more).
 
     `followed` is the first word of another member that it follows this leader. `opened`, `led`,
-    `ordered`, `demoting`, `lost` and `released` are the leader's own: it stood, had its first
-    lease, was told to step down, began to stop, stopped, and named a successor. `votes` are those
-    for the leader.
+    `resumed`, `ordered`, `demoting`, `lost` and `released` are the leader's own: it stood, had its
+    first lease, began anew in the term it had won, was told to step down, began to stop, stopped,
+    and named a successor. `votes` are those for the leader.
     """
 
     number: int
@@ -27,6 +27,7 @@ class Term:
     opened: EventRecord | None = None
     votes: tuple[EventRecord, ...] = ()
     led: EventRecord | None = None
+    resumed: EventRecord | None = None
     followed: EventRecord | None = None
     ordered: EventRecord | None = None
     demoting: EventRecord | None = None
@@ -51,13 +52,14 @@ def is_about(record: EventRecord, view: ElectionView) -> bool:
 def terms(records: Iterable[EventRecord], view: ElectionView) -> tuple[Term, ...]:
     """The terms that were won, oldest first; the present one even if the log knows nothing of it.
 
-    A `LeaderElected` makes a term; who leads now, as `view` says, is believed without one.
+    A `LeaderElected` makes a term, and so does a `LeaderResumed`: whoever dies right after it has
+    won says only that. Who leads now, as `view` says, is believed without either.
     """
     about = sorted((record for record in records if is_about(record, view)), key=key)
     leaders = {
         number: str(record.fields.get("leader", ""))
         for record in about
-        if record.kind == "LeaderElected" and (number := _number(record))
+        if record.kind in ("LeaderElected", "LeaderResumed") and (number := _number(record))
     }
     if view.leader:
         leaders[view.term] = view.leader
@@ -86,6 +88,7 @@ def _term(number: int, leader: MemberId, about: list[EventRecord]) -> Term:
         opened=last("ElectionOpened"),
         votes=tuple(votes),
         led=first("LeaseRenewed"),
+        resumed=last("LeaderResumed"),
         followed=next((record for record in of_term if record.kind == "LeaderFollowed"), None),
         ordered=last("StepDownOrdered"),
         demoting=last("LeaderDemoting"),

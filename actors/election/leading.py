@@ -32,7 +32,7 @@ from actors.election.state import (
     rest_a_while,
     tell,
 )
-from actors.messages.base import MemberId
+from actors.messages.base import Event, MemberId
 from actors.messages.election import (
     AskReady,
     Electorate,
@@ -46,6 +46,7 @@ from actors.messages.election_events import (
     LeaderDemoting,
     LeaderElected,
     LeaderReleased,
+    LeaderResumed,
     LeaseLost,
     LeaseRenewed,
 )
@@ -62,23 +63,23 @@ def round_name(instance: str, count: int) -> str:
 
 
 def begin(state: Election, now: float, *, votes: int = 0) -> Decision:
-    """Ask for acks in the term that was won, just now or (no `votes`) in an earlier life."""
+    """Ask for acks in the term that was won, just now or (no `votes`) in an earlier life.
+
+    That life may have ended before it could say that it was elected: the term is on disk first.
+    """
     record = state.record
     assert record is not None
     term = state.ballot.term
     stored = frozenset({state.seat})
     leading = Leading(term, {}, next_s=now, renewed_s=now, looked_s=now, stored=stored)
     state = replace(state, phase=leading, tried=None)
-    effects: list[Effect] = []
-    if votes:
-        place, needed = state.place, electorate.needed(record.voters, state.gone)
-        elected = LeaderElected(
-            *(place.service_group, place.kind, record.id, term, place.me, votes, needed),
-            stamp=_stamp(record),
-        )
-        effects.append(Emit(elected))
+    names, stamp = (*state.names, record.id, term, state.place.me), _stamp(record)
+    needed = electorate.needed(record.voters, state.gone)
+    event: Event = LeaderElected(*names, votes, needed, stamp)
+    if not votes:
+        event = LeaderResumed(*names, stamp)
     state, rounds = send_round(state, now)
-    return state, [*effects, *rounds]
+    return state, [Emit(event), *rounds]
 
 
 def send_round(state: Election, now: float) -> Decision:

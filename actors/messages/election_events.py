@@ -61,6 +61,23 @@ class LeaderElected(Event, frozen=True):
     )
 
 
+class LeaderResumed(Event, frozen=True):
+    """The actor of a leader began anew: its disk says that it won a term and never let go of it.
+
+    It asks for acks in that term again, with no other vote, and leads on once a quorum gives them.
+    """
+
+    service_group: str
+    kind: str
+    electorate: str
+    term: int
+    leader: str
+    stamp: str = ""
+    sentence: ClassVar[str] = (
+        "asks for acks as {kind} leader of {service_group} again, in term {term}, which it had won"
+    )
+
+
 class LeaseRenewed(Event, frozen=True):
     """A quorum acked a round sent at `sent_s`: this member leads until `until_s`, by its clock.
 

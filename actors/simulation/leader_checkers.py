@@ -18,6 +18,7 @@ from actors.messages.election_events import (
     ElectorateFounded,
     LeaderElected,
     LeaderFollowed,
+    LeaderResumed,
     LeaseRenewed,
     OathCounted,
     VoteGiven,
@@ -114,7 +115,11 @@ def one_leader_a_term(story: Story, plan: Plan) -> Verdicts:
     for logged in story.events:
         event = logged.event
         match event:
-            case LeaderElected(leader=leader) | LeaderFollowed(leader=leader):
+            case (
+                LeaderElected(leader=leader)
+                | LeaderResumed(leader=leader)
+                | LeaderFollowed(leader=leader)
+            ):
                 pass
             case LeaseRenewed():
                 leader = member_of(logged)
@@ -127,13 +132,16 @@ def one_leader_a_term(story: Story, plan: Plan) -> Verdicts:
 
 
 def who_is_followed_was_elected(story: Story, plan: Plan) -> Verdicts:
-    """A member that leads or is followed in a term was elected in it before."""
+    """A member that leads or is followed in a term was elected in it before.
+
+    Or says that it was: its actor may have died between the disk and the log.
+    """
     del plan
     elected: set[tuple[str, str, str, int, str]] = set()
     for logged in story.events:
         event = logged.event
         match event:
-            case LeaderElected(leader=leader):
+            case LeaderElected(leader=leader) | LeaderResumed(leader=leader):
                 elected.add((*_place(event), event.term, leader))
             case LeaderFollowed(leader=leader):
                 fine = (*_place(event), event.term, leader) in elected
@@ -146,7 +154,9 @@ def who_is_followed_was_elected(story: Story, plan: Plan) -> Verdicts:
                 pass
 
 
-def _place(event: LeaderElected | LeaderFollowed | LeaseRenewed) -> tuple[str, str, str]:
+def _place(
+    event: LeaderElected | LeaderResumed | LeaderFollowed | LeaseRenewed,
+) -> tuple[str, str, str]:
     return event.service_group, event.kind, event.electorate
 
 
@@ -167,13 +177,15 @@ def no_vote_is_forgotten(story: Story, plan: Plan) -> Verdicts:
 def majorities_elect(story: Story, plan: Plan) -> Verdicts:
     """Who is elected has the votes of a majority of some record that is not behind the committed.
 
-    Votes are those that voters say they gave; members sworn to be gone are not counted.
+    Votes are those that voters say they gave; members sworn to be gone are not counted. Who says
+    that it was elected in an earlier life needs them just the same, of whatever record was then.
     """
     del plan
     votes: dict[tuple[str, str, str, int, str], set[str]] = {}
     records: dict[str, list[tuple[tuple[int, int], frozenset[str]]]] = {}
     committed: dict[str, tuple[int, int]] = {}
     sworn: dict[tuple[str, str], set[str]] = {}
+    won: set[tuple[str, str, str, int, str]] = set()
     for logged in story.events:
         event = logged.event
         match event:
@@ -187,10 +199,15 @@ def majorities_elect(story: Story, plan: Plan) -> Verdicts:
                 committed[name] = max(committed.get(name, (0, 0)), (term, version))
             case OathCounted(member=member):
                 sworn.setdefault((event.service_group, event.kind), set()).add(member[:BRIEF])
-            case LeaderElected():
+            case LeaderElected() | LeaderResumed():
                 key = event.service_group, event.kind, event.electorate, event.term, event.leader
+                if key in won:  # judged by the records of that time
+                    continue
+                won.add(key)
                 gone = sworn.get((event.service_group, event.kind), set())
                 newest = committed.get(event.electorate, (0, 0))
+                if isinstance(event, LeaderResumed):
+                    newest = (0, 0)
                 known = records.get(event.electorate, [])
                 last = max((stamp for stamp, _ in known), default=newest)
                 # Who dies between a record and its event leaves one that nobody has told of.

@@ -21,6 +21,7 @@ from election_steps import (
     step,
     vote,
 )
+from msgspec.structs import replace
 
 from actors.effects import Effect, Persist, Send
 from actors.election import ballot, electorate, rules, timing
@@ -32,6 +33,7 @@ from actors.messages.election import (
     AskSeat,
     ElectorateStored,
     PreVote,
+    ProposalDecided,
     ProposeElectorate,
     Ready,
     Released,
@@ -41,7 +43,14 @@ from actors.messages.election import (
     VoteAnswer,
     Voter,
 )
-from actors.messages.election_events import ElectorateDissolved, LeaderElected, LeaseLost
+from actors.messages.election_events import (
+    ElectorateDissolved,
+    ElectorateFounded,
+    LeaderElected,
+    LeaderResumed,
+    LeaseLost,
+    ProposalAccepted,
+)
 from actors.messages.election_orders import (
     ElectionDue,
     RenewalHeard,
@@ -265,6 +274,33 @@ def test_a_restarted_leader_asks_for_acks_in_its_term_and_leads_on_without_a_vot
     assert isinstance(state.phase, Leading)
     assert state.phase.until_s == 104.0
     assert not emitted(effects, LeaderElected)
+
+
+def test_a_restarted_leader_says_that_it_had_won_for_the_life_before_may_not_have() -> None:
+    place = Place(A, "redis", GROUP, "topology", "a.2", 100.0)
+    won = Ballot("va", 5, 3, A, won=True, record=RECORD)
+    _, effects = rules.start(Election(place, won, Waiting(104.6)), 100.0)
+    assert emitted(effects, LeaderResumed) == [
+        LeaderResumed(GROUP, "topology", "e1", 3, A, stamp="0.1")
+    ]
+    _, effects = rules.start(Election(place, replace(won, released=3), Waiting(104.6)), 100.0)
+    assert not emitted(effects, LeaderResumed)
+
+
+def test_who_hears_late_how_its_founding_ended_takes_the_record_of_today_and_its_term() -> None:
+    """It was bound while others elected a leader; voting in that term, it might elect another."""
+    proposal = ProposeElectorate(GROUP, "e1", "topology", 1, A, (A, B, C))
+    state, effects = step(member(B, record=None), A, proposal)
+    assert emitted(effects, ProposalAccepted)
+    four = electorate.with_voters(electorate.restamped(RECORD, 2), 2, (*VOTERS, DS))
+    state, effects = step(state, A, ProposalDecided(four))
+    assert state.record == four
+    assert emitted(effects, ElectorateFounded) == [
+        ElectorateFounded(GROUP, "e1", 1, f"{A[:8]}, {B[:8]}, {C[:8]}")
+    ]
+    assert state.ballot.term == 2
+    state, effects = step(state, "", ElectionDue(), READY_S + 5.0)
+    assert {ask.term for ask in said(effects, PreVote) if isinstance(ask, PreVote)} == {3}
 
 
 def test_with_both_slots_damaged_a_voter_begins_under_an_id_never_used() -> None:
