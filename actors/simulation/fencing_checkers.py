@@ -96,7 +96,11 @@ def who_acts_has_a_lease(story: Story, plan: Plan) -> Verdicts:
 
 
 def _gaps(found: Leadership, acting: Acting, end_s: float) -> list[Span]:
-    """When a process acted as leader without a lease of its term."""
+    """When a process acted as leader without a lease of its term.
+
+    In two parts where launcher and supervisor were both gone meanwhile: from then on nobody could
+    end it, whatever the excuse had been before.
+    """
     mine = sorted(
         (max(lease.began_s, acting.began_s), lease.ended_s)
         for lease in found.leases
@@ -110,7 +114,15 @@ def _gaps(found: Leadership, acting: Acting, end_s: float) -> list[Span]:
         at_s = max(at_s, ended_s)
         if at_s >= acting.ended_s:
             break
-    return gaps
+    return [part for gap in gaps for part in _parts(found, acting.machine, gap)]
+
+
+def _parts(found: Leadership, machine: int, gap: Span) -> list[Span]:
+    began_s, ended_s = gap
+    orphaned_s = found.orphaned_s(machine, began_s, ended_s)
+    if found.is_orphaned(machine, began_s) or orphaned_s == NEVER:
+        return [gap]
+    return [(began_s, orphaned_s), (orphaned_s, ended_s)]
 
 
 def the_unfenced_end_once_somebody_runs(story: Story, plan: Plan) -> Verdicts:
@@ -130,7 +142,8 @@ def the_unfenced_end_once_somebody_runs(story: Story, plan: Plan) -> Verdicts:
 
 
 def _watched_again_s(found: Leadership, machine: int, at_s: float) -> float:
-    starts = [*found.launchers.get(machine, ()), *found.supervisors.get(machine, ())]
+    lives = [*found.launchers.get(machine, ()), *found.supervisors.get(machine, ())]
+    starts = [(_thawed_s(found, machine, began_s), end_s) for began_s, end_s in lives]
     back = [began_s for began_s, ended_s in starts if began_s > at_s and ended_s - began_s > BACK_S]
     resumed = [
         ended_s
@@ -138,6 +151,13 @@ def _watched_again_s(found: Leadership, machine: int, at_s: float) -> float:
         if began_s <= at_s <= ended_s and found.runs_at(machine, ended_s)
     ]
     return min([*back, *resumed], default=NEVER)
+
+
+def _thawed_s(found: Leadership, machine: int, at_s: float) -> float:
+    """From when on that runs which began at an instant: later where the machine was frozen."""
+    return max(
+        [at_s, *(end for begin, end in found.freezes.get(machine, ()) if begin < at_s < end)]
+    )
 
 
 def the_frozen_lead_no_longer_than_a_lease(story: Story, plan: Plan) -> Verdicts:

@@ -129,21 +129,36 @@ class Leadership:
         """Whether a supervisor process is there, paused or not."""
         return any(began <= at_s < ended for began, ended in self.supervisors.get(machine, ()))
 
+    def is_orphaned(self, machine: int, at_s: float) -> bool:
+        """Whether neither launcher nor supervisor is there; frozen ones are."""
+        lives = self.launchers.get(machine, ())
+        launched = any(began <= at_s < ended for began, ended in lives)
+        return not launched and not self.runs_at(machine, at_s)
+
+    def orphaned_s(self, machine: int, begin_s: float, end_s: float) -> float:
+        """When, within a span, the last of launcher and supervisor was gone; else infinity."""
+        spans = (*self.launchers.get(machine, ()), *self.supervisors.get(machine, ()))
+        ends = (ended for _, ended in spans if begin_s < ended < end_s)
+        return min((at_s for at_s in ends if self.is_orphaned(machine, at_s)), default=NEVER)
+
     def excuse(self, acting: Acting, at_s: float, grace_s: float) -> str:
         """Why a process may act as leader without a lease: `frozen`, `unfenced`, or no reason.
 
         `grace_s` is what whoever runs again needs to end it. A supervisor that ends by itself, for
-        want of a launcher, has ended it before.
+        want of a launcher, has ended it before. Where both are gone, whatever becomes of the
+        machine, there is nobody that a thaw could wake.
         """
+        ended_itself = any(
+            acting.began_s < ended_s <= at_s for ended_s in self.orderly[acting.machine]
+        )
+        if self.is_orphaned(acting.machine, at_s) and not ended_itself:
+            return "unfenced"
         for began_s, ended_s in self.freezes.get(acting.machine, ()):
             if began_s <= at_s <= ended_s + grace_s and acting.began_s <= ended_s:
                 return "frozen"
         launcher = self._runs(self.launchers, acting.machine, at_s, grace_s)
         paused = _within(self.pauses.get(acting.machine, ()), at_s, grace_s)
         supervisor = self._runs(self.supervisors, acting.machine, at_s, grace_s) and not paused
-        ended_itself = any(
-            acting.began_s < ended_s <= at_s for ended_s in self.orderly[acting.machine]
-        )
         return "" if launcher or supervisor or ended_itself else "unfenced"
 
     @staticmethod

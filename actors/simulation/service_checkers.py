@@ -19,7 +19,9 @@ from actors.messages.simulation import (
     ServicesSeen,
 )
 from actors.messages.update import ReleaseTaken
+from actors.simulation.leader_checkers import leadership
 from actors.simulation.plan import Plan, Service
+from actors.simulation.roles import GROUP
 from actors.simulation.story import Story
 
 PREFIX: Final = "service:"
@@ -52,8 +54,10 @@ def healthy_processes_survive(story: Story, plan: Plan) -> Verdicts:
 
     Another release is a command, and so is new configuration, where the package has no hook for
     it. Killing actors, supervisors and launchers is no reason. A process that acts as leader may
-    have lost its lease.
+    have lost its lease; and one whose member has a lease may be on its way to act so, which is
+    reason enough where the launcher dies.
     """
+    leases = [lease for lease in leadership(story).leases if lease.kind == "topology"]
     services = _services(plan)
     steady = {key for key, service in services.items() if service.is_steady}
     reasons: dict[int, float] = {}  # machine → when everything on it was told to end
@@ -81,6 +85,10 @@ def healthy_processes_survive(story: Story, plan: Plan) -> Verdicts:
             case ProcessGone(machine, key, pid, how) if key.startswith(PREFIX):
                 name = key.removeprefix(PREFIX)
                 if (machine, name) not in steady or (machine, pid) in leads:
+                    continue
+                where = machine, f"{name}.{GROUP}"
+                held = (one for one in leases if (one.machine, one.service_group) == where)
+                if any(one.began_s <= logged.at_s < one.ended_s for one in held):
                     continue
                 since_s = max(
                     reasons.get(machine, -PATIENCE_S), commands.get((machine, name), -PATIENCE_S)

@@ -26,6 +26,12 @@ LED_FAILED: Final[dict[tuple[int, int], str]] = {
     (3, 2116): "a supervisor that boots without a launcher has to know who leads (launcher)",
     (3, 3096): "the same as seed 2116",
     (3, 3118): "the same as seed 2116",
+    (3, 2115): "whose launcher and supervisor die while it is frozen is unfenced (checker)",
+    (3, 10241): "the same as seed 2115",
+    (3, 3186): "who hears late of its founding said that today's voters had founded (election)",
+    (3, 3193): "who dies between the disk and the log never said that it was elected (election)",
+    (5, 10095): "the same as seed 3193",
+    (5, 10036): "who has a lease may be killed before it acts as leader (checker)",
     (3, 1150): "a look that was to follow a write that failed was never taken (election)",
 }
 

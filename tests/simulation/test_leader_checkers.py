@@ -14,7 +14,9 @@ from actors.messages.election_events import (
     ElectorateCommitted,
     ElectorateDissolved,
     ElectorateFounded,
+    LeaderElected,
     LeaderFollowed,
+    LeaderResumed,
     LeaseLost,
     LeaseRenewed,
     OathCounted,
@@ -25,6 +27,7 @@ from actors.messages.simulation import (
     ElectionsSeen,
     FaultBegan,
     FaultEnded,
+    LauncherBegan,
     LauncherGone,
     MachineStarted,
     ProcessGone,
@@ -35,6 +38,7 @@ from actors.simulation import (
     fencing_checkers,
     leader_checkers,
     recovery_checkers,
+    service_checkers,
     suitability_checkers,
 )
 
@@ -132,6 +136,12 @@ def _back_to_an_older_term() -> Log:
 def _elected_alone() -> Log:
     log = good()
     log.elect(50.0, 2, 3)
+    return log
+
+
+def _resumed_by_nobody() -> Log:
+    log = good()
+    log.say(50.0, 2, LeaderResumed(*PLACE, 3, IDS[2]))
     return log
 
 
@@ -258,6 +268,7 @@ BREACHES: Final = [
     ("no_vote_is_forgotten", _vote_forgotten),
     ("no_vote_is_forgotten", _back_to_an_older_term),
     ("majorities_elect", _elected_alone),
+    ("majorities_elect", _resumed_by_nobody),
     ("majorities_elect", _elected_by_who_left),
     ("electorates_change_one_by_one", _two_records),
     ("electorates_change_one_by_one", _two_at_once),
@@ -320,6 +331,16 @@ def test_a_machine_out_of_time_leads_nobody_while_it_is() -> None:
     assert log.judged(leader_checkers.one_leads_at_a_time)[1] == []
 
 
+def test_who_died_before_it_could_say_that_it_was_elected_says_it_when_it_resumes() -> None:
+    log = good()
+    log.events = [e for e in log.events if not (isinstance(e[2], LeaderElected) and e[1] == 1)]
+    elected = leader_checkers.who_is_followed_was_elected
+    assert log.judged(elected)[1] != []
+    log.say(35.05, 1, LeaderResumed(*PLACE, 2, IDS[1]))
+    assert log.judged(elected)[1] == []
+    assert log.judged(leader_checkers.majorities_elect) == (2, [])
+
+
 def test_the_dead_votes_of_the_sworn_are_not_needed() -> None:
     log = good()
     log.elect(50.0, 2, 3)
@@ -351,6 +372,33 @@ def test_a_thawed_leader_is_excused_for_one_lease_and_counted() -> None:
     assert late.judged(fencing_checkers.the_frozen_lead_no_longer_than_a_lease)[1] != []
 
 
+def test_the_frozen_whose_launcher_and_supervisor_die_are_unfenced_from_then_on() -> None:
+    """Nobody is there whom the thaw could wake: they act on until somebody is started again."""
+
+    def log(ended_s: float) -> Log:
+        log = _frozen(ended_s)
+        log.events = [e for e in log.events if e[0] != 40.0 and not isinstance(e[2], FaultBegan)]
+        log.events = [e for e in log.events if e[2] != MachineStarted(0, IDS[0], 2)]
+        log.say(30.05, -1, FaultBegan("freeze", (0,)))
+        log.say(42.0, -1, LauncherGone(0, 10, "signal 9"))
+        log.say(43.0, -1, SupervisorGone(0, IDS[0], 1, "signal 9"))
+        log.say(70.0, -1, LauncherBegan(0, 20))
+        return log
+
+    for checker in (
+        fencing_checkers.one_acts_at_a_time,
+        fencing_checkers.who_acts_has_a_lease,
+        fencing_checkers.the_frozen_lead_no_longer_than_a_lease,
+        fencing_checkers.the_unfenced_end_once_somebody_runs,
+    ):
+        judged, broken = log(70.2).judged(checker)
+        assert judged > 0
+        assert broken == []
+    late = log(75.0)
+    assert late.judged(fencing_checkers.the_frozen_lead_no_longer_than_a_lease)[1] == []
+    assert late.judged(fencing_checkers.the_unfenced_end_once_somebody_runs)[1] != []
+
+
 def _unfenced(ended_s: float) -> Log:
     """Launcher and supervisor of 0 die, its process does not; they are back at 40 s."""
     log = good()
@@ -366,6 +414,16 @@ def test_an_unfenced_leader_is_excused_until_somebody_runs_and_counted() -> None
     assert log.judged(fencing_checkers.the_unfenced_end_once_somebody_runs) == (1, [])
     late = _unfenced(50.0)
     assert late.judged(fencing_checkers.the_unfenced_end_once_somebody_runs)[1] != []
+
+
+def test_a_process_may_be_killed_while_its_member_has_a_lease_and_no_other() -> None:
+    """Launchers are told whom to fence, and services to lead, before the process acts so."""
+    checker = service_checkers.healthy_processes_survive
+    for machine, at_s, fine in ((1, 35.12, True), (2, 35.12, False), (2, 50.0, False)):
+        log = good()
+        log.events = [e for e in log.events if not isinstance(e[2], ProcessGone)]
+        log.say(at_s, -1, ProcessGone(machine, "service:db", 50 + machine, "signal 9"))
+        assert (log.judged(checker)[1] == []) == fine
 
 
 def _follower_lost(*, disturbed: bool) -> Log:
