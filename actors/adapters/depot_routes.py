@@ -441,7 +441,7 @@ def _answer(error: HabError | OSError) -> Response:
     if code == "damaged":
         _log.error("%s", error)
         status = 500
-    # What was not read of the body would be taken for the next request.
+    # Nobody keeps sending a body that is not wanted.
     close = {"connection": "close"} if status in (401, 403, 413, 503) else {}
     return PlainTextResponse(str(error), status, headers=close)
 

@@ -7,6 +7,7 @@ to leave, the pace and size of an upload. Whoever exceeds one loses his own conn
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import signal
 import socket
@@ -22,6 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from actors.adapters.depot_folder import FolderDepot
 from actors.adapters.depot_routes import application
 from actors.adapters.http_protocol import ServeLimits, server_config
+from actors.depot.patience import SIZE_LIMIT
 from actors.depot.tokens import Tokens, parse_tokens
 from actors.errors import HostError, UsageError
 
@@ -49,7 +51,11 @@ class TokenFile:
 
 
 class Bounded:
-    """ASGI middleware: a body that does not move ends its request; a log line for each."""
+    """ASGI middleware: a body that does not move ends its request; a log line for each.
+
+    Who is refused before his body was read is heard out first, within the time for one piece: a
+    connection that is closed on unread bytes is reset, and a reset may overtake the answer.
+    """
 
     def __init__(self, app: ASGIApp, stall_s: float) -> None:
         self._app = app
@@ -70,8 +76,16 @@ class Bounded:
             more = bool(message.get("more_body", False))
             return message
 
+        async def hear_out() -> None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._stall_s):
+                    while more and (await bounded_receive())["type"] == "http.request":
+                        pass
+
         async def counting_send(message: Message) -> None:
             nonlocal status, sent
+            if more and message["type"] == "http.response.start" and _comes_by_itself(scope):
+                await hear_out()
             status = message.get("status", status)
             sent += len(message.get("body", b""))
             await send(message)
@@ -84,6 +98,14 @@ class Bounded:
             took_s = time.monotonic() - began
             text = f"{client} {scope['method']} {path}: {status or 500}, {sent} bytes"
             _log.info("%s, %.3f s", text, took_s)
+
+
+def _comes_by_itself(scope: Scope) -> bool:
+    """Whether the client sends a body, of a size it may have, without being told to go on."""
+    headers = dict(scope["headers"])
+    declared = headers.get(b"content-length", b"")
+    wanted = int(declared) <= SIZE_LIMIT if declared else b"transfer-encoding" in headers
+    return wanted and b"expect" not in headers
 
 
 def make_server(

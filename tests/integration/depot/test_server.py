@@ -130,6 +130,22 @@ def test_a_token_counts_from_the_moment_the_file_names_it(
     assert upload(client, Package(NEWER), headers=ACME).status_code == 401
 
 
+def test_who_is_refused_reads_why_however_late_his_body_comes(server: Here) -> None:
+    data = Package().hart()
+    head = (
+        f"POST /v1/depot/pkgs/{WEB}?checksum={checksum(data)} HTTP/1.1\r\nHost: x\r\n"
+        f"Authorization: Bearer nobody-knows-it\r\nContent-Length: {len(data)}\r\n\r\n"
+    )
+    with socket.create_connection(server.address) as late:
+        late.sendall(head.encode() + data[:10])
+        select.select([late], [], [], 0.3)  # an answer that did not wait would be here now
+        late.sendall(data[10:])
+        late.settimeout(30)
+        answer = b"".join(iter(lambda: late.recv(65536), b""))  # a reset would be an error
+    assert answer.startswith(b"HTTP/1.1 401")
+    assert b"token" in answer
+
+
 def test_an_upload_is_what_it_says_or_is_refused(client: httpx.Client, depot: FolderDepot) -> None:
     whole = Package().hart()
     flipped = bytearray(whole)
