@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from actors.eventlog.filters import member_of
+from actors.eventlog.filters import life_of, member_of
 from actors.eventlog.render import MONTHS, civil, one_line, short_id
 from actors.messages.election import ElectionKind
 from actors.messages.election_orders import ElectionView, SeatView
 from actors.messages.events import EventRecord
-from cli.electionterms import Term
+from cli.electionterms import Term, number_in
 from cli.electionviews import SHORT, Ring, leader_of
 from cli.output import duration_words
 
@@ -85,13 +85,13 @@ def story(view: ElectionView, ring: Ring, terms: tuple[Term, ...], when: When) -
     if present is not None:
         paragraphs.append(" ".join(_election(present, ring)))
     if before:
-        paragraphs.append(" ".join(_before(before[-1], ring, when)))
+        paragraphs.append(" ".join(_before(before[-1], present, ring, when)))
     if view.seats:
         paragraphs.append("\n".join([_voters(view, ring), *_seats(view, ring)]))
     if view.rival or view.dissolved_into:
         paragraphs.append(_rival(view))
     if view.reason:
-        reason = one_line(ring.read(view.reason)).removeprefix("waiting for ")
+        reason = one_line(ring.shorten(view.reason)).removeprefix("waiting for ")
         paragraphs.append(f"What is waited for: {reason}.")
     return [paragraph for paragraph in paragraphs if paragraph]
 
@@ -120,6 +120,8 @@ def _headline(
 
 
 def _lease(view: ElectionView) -> str:
+    if view.role == "leader" and view.needed == 1:
+        return f"Its lease lasts {view.lease_s:.1f} s more, and it makes it longer by itself."
     if view.role == "leader":
         return (
             f"Its lease lasts {view.lease_s:.1f} s more; every round that {view.needed} voters "
@@ -137,14 +139,15 @@ def _election(term: Term, ring: Ring) -> list[str]:
         reason = one_line(str(opened.fields.get("reason", "")))
         stood = _OPENS.get(reason, f"It stood: {reason}" if reason else "It stood for election")
         said.append(f"{stood}{_id(opened)}.")
-    voters = ", ".join(
-        "itself" if member == term.leader else ring.called(member)
-        for member in dict.fromkeys(member_of(record.id) for record in term.votes)
-    )
+    given = dict.fromkeys(member_of(record.id) for record in term.votes)
+    voters = ", ".join("itself" if one == term.leader else ring.called(one) for one in given)
     if (won := term.elected) is not None:
-        votes, needed = won.fields.get("votes", 0), won.fields.get("needed", 0)
-        by = f" ({voters})" if voters else ""
-        said.append(f"It was elected with {votes} votes{by}, where {needed} were needed{_id(won)}.")
+        # It won with the last vote that it needed; others came after.
+        votes = max(number_in(won, "votes"), len(given))
+        counted = "1 vote" if votes == 1 else f"{votes} votes"
+        by, needed = f" ({voters})" if voters else "", number_in(won, "needed")
+        wanted = "1 was needed" if needed == 1 else f"{needed} were needed"
+        said.append(f"It was elected with {counted}{by}, where {wanted}{_id(won)}.")
     elif voters:
         said.append(f"Of those whose event logs were read there voted for it: {voters}.")
     if (again := term.resumed) is not None:
@@ -152,11 +155,12 @@ def _election(term: Term, ring: Ring) -> list[str]:
     return said or ["The event logs that were read hold nothing of its election."]
 
 
-def _before(term: Term, ring: Ring, when: When) -> list[str]:
+def _before(term: Term, after: Term | None, ring: Ring, when: When) -> list[str]:
     who, span = ring.called(term.leader), ""
     if (began := term.began) is not None:
         span = f" from {when.clock(began.wall)}"
-    if (lost := term.lost) is None:
+    led = f"Before, {who} led in term {term.number}{span}"
+    if (ended := term.lost or term.demoting) is None:
         health = ring.health.get(term.leader, "unknown")
         dead = health in ("confirmed", "departed")
         how = (
@@ -164,24 +168,36 @@ def _before(term: Term, ring: Ring, when: When) -> list[str]:
             if dead
             else "How that ended is not in the event logs that were read."
         )
-        return [f"Before, {who} led in term {term.number}{span}.", how]
-    said = [f"Before, {who} led in term {term.number}{span} to {when.clock(lost.wall)}."]
-    reason = one_line(str(lost.fields.get("reason", "")))
-    said.append(f"It stopped because {_ENDS.get(reason, reason)}{_id(lost)}.")
+        return [f"{led}.", how]
+    reason = one_line(ring.read_brief(str(ended.fields.get("reason", ""))))
+    if _is_afterthought(term, ended, after):
+        back = f"when its supervisor was back, at {when.clock(ended.wall)}"
+        how = f"It left no word of an end; {back}, {_ENDS.get(reason, reason)}{_id(ended)}."
+        return [f"{led}.", how]
+    said = [f"{led} to {when.clock(ended.wall)}."]
+    stopped = "It stopped" if term.lost is not None else "It is about to stop"
+    said.append(f"{stopped} because {_ENDS.get(reason, reason)}{_id(ended)}.")
     if (released := term.released) is not None:
         heir = ring.called(str(released.fields.get("to", "")))
         said.append(f"It named {heir} as the one to go on{_id(released)}.")
     return said
 
 
+def _is_afterthought(term: Term, ended: EventRecord, after: Term | None) -> bool:
+    """Whether a later life of the leader's supervisor found only that another leads by now."""
+    if after is None or term.led is None or after.began is None:
+        return False
+    return life_of(ended.id) != life_of(term.led.id) and ended.wall > after.began.wall
+
+
 def _voters(view: ElectionView, ring: Ring) -> str:
     count = len(view.seats)
-    votes = "1 member votes" if count == 1 else f"{count} members vote"
+    votes = f"{count} members vote, and {view.needed} of them are a majority"
+    votes = "1 member votes" if count == 1 else votes
     state = "" if view.committed else "; a change of it is not on enough disks yet"
     return (
-        f"{votes}, and {view.needed} of them are a majority (electorate {view.electorate}, "
-        f"record {view.stamp.term}.{view.stamp.version}, founded by "
-        f"{ring.called(view.founder)}{state}):"
+        f"{votes} (electorate {view.electorate}, record {view.stamp.term}.{view.stamp.version}, "
+        f"founded by {ring.called(view.founder)}{state}):"
     )
 
 
@@ -254,20 +270,12 @@ def steps(view: ElectionView, ring: Ring, terms: tuple[Term, ...]) -> list[Step]
                 "found it now with the members seen, where no other side of a partition can do so",
             ),
         ]
-    for seat in view.seats:
-        if not seat.sworn_gone and _is_lost(seat, ring):
-            said.append(
-                Step(
-                    f"hab sup depart {seat.member[:SHORT]}",
-                    f"if {ring.called(seat.member)} is gone for good; else start it again, or mend "
-                    "the network to it",
-                )
-            )
+    said += _departures(view, ring)
     if not leader_of(view):
         for seat in view.seats:
             if seat.refusal == "suitability" and not seat.sworn_gone:
                 said += _unelected(group, seat, ring)
-    if leader_of(view) and view.kind == "topology":
+    if leader_of(view) and view.kind == "topology" and len(view.seats) != 1:
         said.append(Step(f"hab svc step-down {group}", "let another member lead"))
     if leader_of(view) and view.kind == "update":
         said.append(Step(f"hab svc rollout status {group}", "see which updates it conducts"))
@@ -281,6 +289,21 @@ def steps(view: ElectionView, ring: Ring, terms: tuple[Term, ...]) -> list[Step]
     newest = next((term.elected for term in reversed(terms) if term.elected is not None), None)
     if newest is not None:
         said.append(Step(f"hab why {short_id(newest.id)}", "what led to the last election"))
+    return said
+
+
+def _departures(view: ElectionView, ring: Ring) -> list[Step]:
+    """Who is missing, and how to go on without; not before it is clear who is cut off."""
+    lost = [seat.member for seat in view.seats if not seat.sworn_gone and _is_lost(seat, ring)]
+    said = []
+    if len(lost) > 1 and not leader_of(view):
+        where = f"Ask on one of the others first (`hab election why {view.service_group}` there): "
+        said.append(Step("", f"{where}who is cut off from them holds them for dead, as here."))
+    also = "the same for {0}"
+    whole = "if {0} is gone for good; else start it again, or mend the network to it"
+    for member in lost:
+        what = (whole if member == lost[0] else also).format(ring.called(member))
+        said.append(Step(f"hab sup depart {member[:SHORT]}", what))
     return said
 
 

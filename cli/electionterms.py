@@ -59,7 +59,8 @@ def terms(records: Iterable[EventRecord], view: ElectionView) -> tuple[Term, ...
     leaders = {
         number: str(record.fields.get("leader", ""))
         for record in about
-        if record.kind in ("LeaderElected", "LeaderResumed") and (number := _number(record))
+        if record.kind in ("LeaderElected", "LeaderResumed")
+        and (number := number_in(record, "term"))
     }
     if view.leader:
         leaders[view.term] = view.leader
@@ -67,7 +68,7 @@ def terms(records: Iterable[EventRecord], view: ElectionView) -> tuple[Term, ...
 
 
 def _term(number: int, leader: MemberId, about: list[EventRecord]) -> Term:
-    of_term = [record for record in about if _number(record) == number]
+    of_term = [record for record in about if number_in(record, "term") == number]
     own = [record for record in of_term if member_of(record.id) == leader]
 
     def last(kind: str) -> EventRecord | None:
@@ -106,7 +107,7 @@ def told(records: Iterable[EventRecord], view: ElectionView, last: int) -> list[
     leases: set[int] = set()
     for record in sorted((r for r in records if is_about(r, view)), key=key):
         if record.kind == "LeaseRenewed":
-            number = _number(record)
+            number = number_in(record, "term")
             if number in leases:
                 continue
             leases.add(number)
@@ -114,6 +115,7 @@ def told(records: Iterable[EventRecord], view: ElectionView, last: int) -> list[
     return found[-last:] if last else []
 
 
-def _number(record: EventRecord) -> int:
-    number = record.fields.get("term")
+def number_in(record: EventRecord, name: str) -> int:
+    """A number that an event tells, 0 where it tells none."""
+    number = record.fields.get(name)
     return number if isinstance(number, int) else 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from actors.messages.base import MemberId
@@ -48,12 +48,21 @@ class Ring:
 
     def read_brief(self, text: str) -> str:
         """The same of the beginnings of ids, where they are those of one member."""
+        return _BRIEF.sub(lambda found: self._meant(found[0], self.called), text)
 
-        def named(found: re.Match[str]) -> str:
-            meant = [member for member in self.names if member.startswith(found[0])]
-            return self.called(meant[0]) if len(meant) == 1 else found[0]
+    def brief(self, member: MemberId) -> str:
+        """A member in a few letters: its name, or its short id where others have that name."""
+        name = self.names.get(member, "")
+        is_unique = list(self.names.values()).count(name) == 1
+        return name if name and is_unique else member[:SHORT]
 
-        return _BRIEF.sub(named, text)
+    def shorten(self, text: str) -> str:
+        """A sentence with members in a few letters, in place of the beginnings of their ids."""
+        return _BRIEF.sub(lambda found: self._meant(found[0], self.brief), text)
+
+    def _meant(self, start: str, said: Callable[[MemberId], str]) -> str:
+        meant = [member for member in self.names if member.startswith(start)]
+        return said(meant[0]) if len(meant) == 1 else start
 
 
 def of_group(views: tuple[ElectionView, ...], word: str) -> tuple[ElectionView, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 import msgspec
+from msgspec.structs import replace
 
 from actors.errors import HabError
 from actors.messages.rollout import (
@@ -39,6 +40,11 @@ NEXT = {
     "paused": "`hab svc rollout resume {0}` goes on.",
     "aborted": "`hab svc rollout resume {0}` goes on all the same.",
 }
+_ELECTED = (
+    "{0}, which conducts, is gone: a majority of the others elects another within seconds; "
+    "`hab election why {1}` tells of it"
+)
+_UNTOLD = "what it waits for only {0} knows, which conducts: {1}"
 BACK = "{0} is not tried again; a newer release goes out by itself."
 HISTORY = ("update", "opened", "target", "state", "gone", "reason")
 
@@ -178,31 +184,27 @@ def _one(asked: Session, group: str) -> list[RolloutView]:
 
 
 def _of_conductor(asked: Session, view: RolloutView, ring: Ring) -> RolloutView:
-    """The conductor's view, where it is another member that can be asked."""
-    if not view.conductor or view.conductor == ring.me:
+    """The conductor's view, where it is another member that can be asked, or why it cannot."""
+    if view.conductor in ("", ring.me):
         return view
+    who = view.conductor[:SHORT]
+    if ring.health.get(view.conductor) in ("confirmed", "departed"):
+        return replace(view, waits=_ELECTED.format(who, view.service_group))
     try:
         found = asked.through(view.conductor).ask(QueryRollouts(view.service_group), Rollouts, 3.0)
-    except (HabError, Failure):  # a ring without a key, or a member that is just gone
-        return view
+    except (HabError, Failure) as error:  # a ring without a key, or a member that is just gone
+        return replace(view, waits=_UNTOLD.format(who, str(error).rstrip(".")))
     return found.rollouts[0] if found.rollouts else view
 
 
 def _row(view: RolloutView, ring: Ring) -> tuple[object, ...]:
     one = view.rollout
-    conductor = _brief(view.conductor, ring)
+    conductor = ring.brief(view.conductor) or None
     if one is None:
         return (view.service_group, None, "none", None, None, None, None, conductor)
-    turn = _brief(one.turn, ring)
+    turn = ring.brief(one.turn) or None
     counts = len(one.updated), len(one.order)
     return (view.service_group, one.epoch, one.state, one.target, *counts, turn, conductor)
-
-
-def _brief(member: str, ring: Ring) -> str | None:
-    """A member in a cell: its name, or the beginning of its id where others have the same name."""
-    name = ring.names.get(member, "")
-    is_unique = list(ring.names.values()).count(name) == 1
-    return (name if name and is_unique else member[:SHORT]) or None
 
 
 def _reason(view: RolloutView) -> str:

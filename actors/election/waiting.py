@@ -57,7 +57,7 @@ def reason(state: Election, now: float) -> str:
 def view(state: Election, now: float) -> ElectionView:
     """The election as this member sees it."""
     record, phase = state.record, state.phase
-    role, _, leader = state.told
+    role, led_in, leader = state.told
     heard, lease_s = 0, 0.0
     match phase:
         case Asking(granted=granted) | Standing(granted=granted):
@@ -72,7 +72,7 @@ def view(state: Election, now: float) -> ElectionView:
         *state.names,
         role,
         type(phase).__name__.lower(),
-        state.ballot.term,
+        state.ballot.term if role == "none" else led_in,
         leader,
         lease_s,
         heard=heard,

@@ -33,6 +33,11 @@ def member_of(event_id: str) -> MemberId:
     return event_id.partition(":")[0]
 
 
+def life_of(event_id: str) -> str:
+    """The life of a supervisor an event id belongs to: its member and boot."""
+    return event_id.rpartition(":")[0]
+
+
 @lru_cache(maxsize=256)
 def _compiled(glob: str, *, ignore_case: bool) -> re.Pattern[str]:
     return re.compile(translate(glob), re.IGNORECASE if ignore_case else 0)

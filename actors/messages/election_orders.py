@@ -159,7 +159,8 @@ class SeatView(msgspec.Struct, frozen=True, omit_defaults=True):
 class ElectionView(msgspec.Struct, frozen=True, omit_defaults=True):
     """One election as this member sees it.
 
-    `role` is this member's; `leader` empty where none is known. `lease_s` remaining seconds (of
+    `role` is this member's; `leader` empty where none is known. `term` is the leader's, or without
+    one the newest this member has voted or might vote in. `lease_s` remaining seconds (of
     its own lease where it leads, of its promise where it follows). `heard` of `needed` voters are
     counted in what is under way. `reason` says what is waited for, in one sentence.
     """

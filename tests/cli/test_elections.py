@@ -297,7 +297,8 @@ def test_why_without_a_leader_says_since_when_and_what_is_waited_for(
     text = _line(said.stdout)
     assert "Nobody leads redis.acme (topology) since" in text
     assert "It stopped because its service ended by itself [b7000000:1:11]." in text
-    assert f"What is waited for: {VACANT.reason}." in text
+    waited = "1 of 3 votes, quorum needs 2; waiting for beta (heard 4 s ago)"
+    assert f"What is waited for: {waited}." in text
     assert "a change of it is not on enough disks yet" in text
     assert "What happened last" not in text
 

@@ -37,12 +37,15 @@ HALTED = Rollout(
 )
 
 
-def answering(view: RolloutView, *more: Message) -> Callable[[Message], list[Any]]:
+def answering(view: RolloutView, *more: Message, gone: str = "") -> Callable[[Message], list[Any]]:
     def answer(message: Message) -> list[Any]:
         match message:
             case QueryMembers():
                 views = tuple(
-                    MemberView(Member(m, 1, f"10.0.0.{n}:9638", name=name), "alive")
+                    MemberView(
+                        Member(m, 1, f"10.0.0.{n}:9638", name=name),
+                        "confirmed" if m == gone else "alive",
+                    )
                     for n, (m, name) in enumerate(((A, "alpha"), (B, "beta"), (C, "gamma")))
                 )
                 return [Members(A, "r", views)]
@@ -67,6 +70,16 @@ def test_status_shows_how_far_a_group_is_and_says_why_it_waits(hab: Hab, gateway
     assert "web.default: beta is draining" in shown.stderr
     assert as_json["schema"] == "rollout.status/1"
     assert as_json["rollouts"][0]["rollout"]["turn"] == B
+
+
+def test_why_nothing_moves_is_said_too_where_the_conductor_is_gone(
+    hab: Hab, gateway: Start
+) -> None:
+    view = RolloutView("web.default", "rolling", TWO, B, ROLLING)
+    with gateway(answering(view, gone=B)):
+        shown = hab("svc", "rollout", "status", "web")
+    assert "web.default: beta (bbbbbbbb), which conducts, is gone: a majority" in shown.stderr
+    assert "`hab election why web.default`" in shown.stderr
 
 
 def test_a_halt_is_said_with_its_reason_and_history_remembers(hab: Hab, gateway: Start) -> None:
