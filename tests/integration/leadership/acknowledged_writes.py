@@ -1,41 +1,56 @@
 """A writer that never stops, and remembers what became of each of its writes.
 
-A write is acknowledged when `WAIT 1` says so: of three members two have it on disk then.
+What a database's client takes for acknowledged is said where it is made (`redis_writes`,
+`postgresql_writes`).
 """
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
-
-from redis_client import Redis, RedisSaysError
+from typing import Literal, Protocol
 
 PAUSE_S = 0.01  # between two writes
-WAIT_MS = 500
-ASK_S = 1.0  # for any answer; then the outcome is unknown
+
+Outcome = Literal["acknowledged", "taken", "refused"]
+
+
+class Client(Protocol):
+    """A connection to one member of the group; making one raises OSError where none is."""
+
+    def write(self, number: int) -> Outcome:
+        """Write a number; OSError: nobody knows what became of it.
+
+        `taken`: it was written, and not said to be safe. `refused`: nothing was written.
+        """
+
+    def close(self) -> None:
+        """End the connection."""
 
 
 @dataclass
 class Written:
-    """What became of writes, by number. `taken`: OK, but WAIT counted nobody; `unknown`: no answer.
-
-    `acknowledged` are (monotonic instant, number, port).
-    """
+    """What became of writes, by number; `acknowledged`: (monotonic instant, number, port)."""
 
     acknowledged: list[tuple[float, int, int]] = field(default_factory=list)
     taken: list[int] = field(default_factory=list)
     unknown: list[int] = field(default_factory=list)
 
+    def numbers(self) -> list[int]:
+        """Of what was acknowledged."""
+        return [number for _, number, _ in self.acknowledged]
+
 
 class Writer:
     """Writes to whichever of `ports` takes it; a thread of its own."""
 
-    def __init__(self, ports: list[int]) -> None:
+    def __init__(self, ports: list[int], connect: Callable[[int], Client]) -> None:
         self.written = Written()
         self._ports = ports
+        self._connect = connect
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run)
 
@@ -65,51 +80,31 @@ class Writer:
 
     def _run(self) -> None:
         number, at = 0, 0
-        client: Redis | None = None
+        client: Client | None = None
         while not self._ended.wait(PAUSE_S):
             port = self._ports[at]
             try:
-                client = client or Redis(port, ASK_S)
+                client = client or self._connect(port)
             except OSError:
                 at = (at + 1) % len(self._ports)
                 continue  # nothing was sent
             number += 1
-            try:
-                goes_on = self._write(client, number, port)
-            except OSError:
-                self.written.unknown.append(number)
-                goes_on = False
-            if not goes_on:
+            if not self._write(client, number, port):
                 client.close()
                 client, at = None, (at + 1) % len(self._ports)
         if client is not None:
             client.close()
 
-    def _write(self, client: Redis, number: int, port: int) -> bool:
-        """Write once; whether this Redis is one to go on with: it has followers that confirm."""
+    def _write(self, client: Client, number: int, port: int) -> bool:
+        """Write once; whether this member is one to go on with."""
         began = time.monotonic()
         try:
-            client.ask("SET", f"write:{number}", number)
-        except RedisSaysError:
-            return False  # it leads nobody: nothing was written
-        try:
-            confirmed = client.ask("WAIT", 1, WAIT_MS)
-        except RedisSaysError:
-            confirmed = 0  # it has become a follower meanwhile
-        if isinstance(confirmed, int) and confirmed >= 1:
+            outcome = client.write(number)
+        except OSError:
+            self.written.unknown.append(number)
+            return False
+        if outcome == "acknowledged":
             self.written.acknowledged.append((began, number, port))
-            return True
-        self.written.taken.append(number)
-        return False
-
-
-def found(port: int, numbers: list[int]) -> set[int]:
-    """Which of these writes a Redis has."""
-    present: set[int] = set()
-    with contextlib.closing(Redis(port, 10.0)) as client:
-        for first in range(0, len(numbers), 500):
-            some = numbers[first : first + 500]
-            values = client.ask("MGET", *(f"write:{number}" for number in some))
-            assert isinstance(values, list)
-            present |= {n for n, value in zip(some, values, strict=True) if value == str(n)}
-    return present
+        elif outcome == "taken":
+            self.written.taken.append(number)
+        return outcome == "acknowledged"

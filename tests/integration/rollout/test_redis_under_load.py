@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from acknowledged_writes import Writer, found
+from acknowledged_writes import Writer
 from members_down import Watch
 from redis_client import Redis, RedisSaysError
 from redis_group import CHECKOUT, RedisGroup
@@ -69,7 +69,7 @@ def test_no_acknowledged_write_is_lost_in_a_rollout_a_bad_release_and_a_demotion
     group = RollingGroup(redis.machines, "redis.acme")
     redis.whole()
     (old,) = group.packages()
-    writer = Writer(redis.ports)
+    writer = Writer(redis.ports, redis.connect)
     writer.start()
     try:
         with watch(redis) as seen:
@@ -109,10 +109,10 @@ def test_no_acknowledged_write_is_lost_in_a_rollout_a_bad_release_and_a_demotion
             say(f"demoted: {time.time() - began:.0f} s, {gap_s:.1f} s without a write:", *given)
     finally:
         writer.end()
-    acknowledged = [number for _, number, _ in writer.written.acknowledged]
-    lost = set(acknowledged) - found(redis.port(last), acknowledged)
+    acknowledged = writer.written.numbers()
+    lost = set(acknowledged) - redis.found(redis.port(last), acknowledged)
     taken = writer.written.taken
-    gone = len(taken) - len(found(redis.port(last), taken))
+    gone = len(taken) - len(redis.found(redis.port(last), taken))
     say(f"{writer}; {len(lost)} acknowledged lost, {gone} taken lost; down:", *seen.down)
     assert lost == set()
 
@@ -123,7 +123,7 @@ def test_no_acknowledged_write_is_lost_when_the_conductor_dies_in_a_rollout(
 ) -> None:
     group = RollingGroup(redis.machines, "redis.acme")
     redis.whole()
-    writer = Writer(redis.ports)
+    writer = Writer(redis.ports, redis.connect)
     writer.start()
     try:
         with watch(redis) as seen:
@@ -140,8 +140,8 @@ def test_no_acknowledged_write_is_lost_when_the_conductor_dies_in_a_rollout(
     finally:
         writer.end()
     given = group.never_two_down(seen, began)
-    acknowledged = [number for _, number, _ in writer.written.acknowledged]
-    lost = set(acknowledged) - found(redis.port(last), acknowledged)
+    acknowledged = writer.written.numbers()
+    lost = set(acknowledged) - redis.found(redis.port(last), acknowledged)
     whose = "its own" if mine is conducts else "another's"
     with capsys.disabled():
         print(  # noqa: T201 - what this is run for
