@@ -75,6 +75,10 @@ the first election too; in Habitat that one is decided by member ids.
 says so too): then its member votes for nobody else in that term. Rejected: 0, as in Habitat, with
 which a member that has more than the candidate, and cannot tell at the moment, helps to elect it.
 
+2026-11-25: Hook `role-changed` may say that its process takes that role only by starting anew (exit
+code 75): then it is stopped and started, and nothing is said to have failed. A PostgreSQL that took
+writes is one such. Rejected: a failure for it, which operators would read about at every hand-over.
+
 2026-11-25: A process that cannot be told to lead is stopped, and its member steps down only then.
 Rejected: stepping down at once, while half a leader still runs.
 

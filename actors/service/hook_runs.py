@@ -73,7 +73,7 @@ def hook_ended(life: Life, key: str, end: ProcessExited, at: Moment, reason: str
         if running == key:
             return _beside_ended(life, hook, key, how)
     if key and key == life.part.hook:
-        return roles.hook_ended(life, how, at)
+        return roles.hook_ended(life, end, how, at)
     if key and key == life.part.measuring:
         return suitability.hook_ended(life, end, how, at)
     if not key or key not in (life.hook, life.health_hook, life.post_run_hook):

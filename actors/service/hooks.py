@@ -23,6 +23,7 @@ FILE_UPDATED = "file-updated"
 ROLE_CHANGED: Final = "role-changed"
 SUITABILITY: Final = "suitability"
 
+NOT_NOW: Final = 75  # EX_TEMPFAIL of sysexits.h: the hook says that it cannot, not that it failed
 NONE_S: Final = 1.0  # for `role-changed none`: the election waits for it, and so does a successor
 SUITABILITY_S: Final = 0.9  # the election waits 2 s for both
 BESIDE_S = 600.0  # a hook that tells the process of a change, and hangs, ends

@@ -17,11 +17,12 @@ import msgspec
 
 from actors.effects import After, Ask, Cancel, Effect, Emit, Send
 from actors.messages.election_orders import RoleChanged, RoleSettled, ServiceFitness
-from actors.messages.process import RenewLeader, StopProcess
+from actors.messages.process import ProcessExited, RenewLeader, StopProcess
 from actors.messages.service import HandOverOverdue, HookFailed
 from actors.service.hooks import (
     BESIDE_S,
     NONE_S,
+    NOT_NOW,
     ROLE_CHANGED,
     process_key,
     start_hook,
@@ -195,8 +196,11 @@ def _tell(life: Life, bring: Position, limit_s: float, at: Moment) -> Decision:
     return life, [Ask(LAUNCHER, start, key)]
 
 
-def hook_ended(life: Life, how: str, at: Moment) -> Decision:
-    """The role-changed hook ended; `how` it failed, empty if it did not."""
+def hook_ended(life: Life, end: ProcessExited, how: str, at: Moment) -> Decision:
+    """The role-changed hook ended; `how` it failed, empty if it did not.
+
+    A process that can take its role only by starting anew is stopped, which is no failure.
+    """
     part = life.part
     bring, killed = part.bring, part.ending
     life = replace(life, part=replace(part, hook="", bring=Position(), ending=False))
@@ -204,6 +208,8 @@ def hook_ended(life: Life, how: str, at: Moment) -> Decision:
         return life, []
     if not how:
         return _acts(life, bring, at)
+    if end.code == NOT_NOW and bring.role != "leader":
+        return _restart(life, at)
     leads = acts_as_leader(life)
     harmless = bring.role == "none" and not leads
     then = "it goes on" if harmless else "it is stopped, and starts again in its role"
@@ -273,4 +279,6 @@ def kept(life: Life) -> Decision:
 def lost(life: Life, key: str, at: Moment) -> Decision:
     """The launcher could not be asked for the hook."""
     how = "could not be run: the launcher did not answer"
-    return hook_ended(life, how, at) if key == life.part.hook else (life, [])
+    if key != life.part.hook:
+        return life, []
+    return hook_ended(life, ProcessExited(key, 0), how, at)

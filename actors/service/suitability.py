@@ -20,14 +20,13 @@ from actors.messages.election_orders import ReadSuitability, SuitabilityRead
 from actors.messages.gateway import HookOutput, ReadHookOutput
 from actors.messages.process import ProcessExited
 from actors.messages.service import HookFailed, SuitabilityMeasured
-from actors.service.hooks import SUITABILITY, SUITABILITY_S, start_hook
+from actors.service.hooks import NOT_NOW, SUITABILITY, SUITABILITY_S, start_hook
 from actors.service.life import Decision, Life, Moment
 from actors.service.rendering import PACKAGES
 from actors.service.starting import ELECTION, LAUNCHER, hook_key
 
 GREATEST: Final = (1 << 63) - 1
 CANNOT_SAY: Final = -1
-TRY_LATER: Final = 75  # EX_TEMPFAIL of sysexits.h
 
 
 def asked(life: Life, question: ReadSuitability) -> Decision:
@@ -62,7 +61,7 @@ def read(life: Life, at: Moment) -> Decision:
 
 def hook_ended(life: Life, end: ProcessExited, how: str, at: Moment) -> Decision:
     """The hook ended, or `how` it failed: ask for what it printed."""
-    if end.code == TRY_LATER or end.ended_by == "timeout":
+    if end.code == NOT_NOW or end.ended_by == "timeout":
         return failed(life, f"{how}; it votes for nobody else now", CANNOT_SAY)
     if how:
         return failed(life, f"{how}; its suitability is 0")

@@ -194,6 +194,21 @@ def test_a_leader_whose_hook_fails_to_demote_it_is_gone_in_time(
     assert rig.events(HookFailed)[-1].hook == "role-changed none"
 
 
+@pytest.mark.parametrize("leads", [True, False])
+def test_a_process_that_takes_a_role_only_by_starting_anew_does_so_and_nothing_failed(
+    rig: Any, make_package: Any, leads: bool
+) -> None:
+    load(rig, make_package, "role-changed")
+    pid = lead(rig) if leads else follow(rig)
+    rig.programs["hook:web:role-changed"] = Behaviour(runs_s=0.1, code=75)
+    rig.elect("none")
+    rig.until(lambda: settled(rig)[0] == "none" and rig.pid("web") != pid, 4.0)
+    assert rig.events(HookFailed) == []
+    rig.programs["hook:web:role-changed"] = Behaviour(runs_s=0.1)
+    assert follow(rig) != pid
+    assert rig.office.leads
+
+
 def test_a_service_that_cannot_be_told_to_lead_steps_down(rig: Any, make_package: Any) -> None:
     load(rig, make_package, "role-changed")
     pid = follow(rig)
