@@ -18,6 +18,11 @@ after a full copy) could merely say that it cannot say; two of those elected nob
 although the leader of their data was there. Rejected: asking the hook once per candidate (its time
 is bounded per term, and a vote would wait for several).
 
+2026-11-25: A voter that the ring holds dead for 72 h loses its seat, by the ring's count, which
+outlives actors and supervisors. One that said goodbye keeps it, for as long as it likes. Rejected:
+counting here whoever is not alive (anew in each life of the actor, so that a leader restarted each
+day unseats nobody, and a machine stopped over the holidays loses its seat).
+
 2026-11-25: An election runs wherever its ballot lies, whether its service is loaded or not: a
 stopped one keeps its seat and votes, and a supervisor that restarts keeps its promises before
 anybody has said what is loaded. So all ballots lie in one directory, and `election` lists it.

@@ -153,8 +153,8 @@ class ElectionsActor(Actor):
                 return self._subscribe(again=True)
             case DirectoryListed():
                 return self._listed(message)
-            case MembersChanged(members):
-                return self._tell(self._services) if self._groups.members(members) else []
+            case MembersChanged():
+                return self._tell(self._services) if self._groups.members(message) else []
             case RumorsChanged(rumors, complete):
                 about = self._groups.rumors(rumors, complete=complete)
                 return self._tell(one for one in self._services if one[0] in about)

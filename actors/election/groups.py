@@ -13,7 +13,14 @@ from typing import Final, TypeAlias
 from actors.messages.base import MemberId
 from actors.messages.election import MAX_VOTERS, ElectionKind, Electorate, Leadership, Stamp
 from actors.messages.election_orders import RingSeen
-from actors.messages.ring import MemberHealth, MemberView, PublishRumor, Rumor, ServiceInfo
+from actors.messages.ring import (
+    MemberHealth,
+    MembersChanged,
+    MemberView,
+    PublishRumor,
+    Rumor,
+    ServiceInfo,
+)
 
 ElectionId: TypeAlias = tuple[str, ElectionKind]  # service group, kind
 RumorId: TypeAlias = tuple[str, str, MemberId]  # kind, key, owner; records have no owner
@@ -101,18 +108,20 @@ class Groups:
         self._healths: dict[MemberId, MemberHealth | None] = {}
         self._living: tuple[MemberId, ...] = ()
         self._departed: tuple[MemberId, ...] = ()
+        self._dead: tuple[tuple[MemberId, float], ...] = ()
         self._is_whole = False
         self._facts: dict[str, dict[RumorId, Fact]] = {}
         self._group_of: dict[RumorId, str] = {}
         self._past: dict[str, int] = {}  # group → greatest term of an electorate that was withdrawn
 
-    def members(self, views: tuple[MemberView, ...]) -> bool:
+    def members(self, changed: MembersChanged) -> bool:
         """Take all members in; whether their standing is another than before."""
-        self._members = views
+        views = self._members = changed.members
         healths = {v.member.id: None if v.member.left else v.health for v in views}
-        if healths == self._healths:
+        dead = tuple(sorted(changed.dead_since_s.items()))
+        if (healths, dead) == (self._healths, self._dead):
             return False
-        self._healths = healths
+        self._healths, self._dead = healths, dead
         told = sorted(healths.items())
         self._living = tuple(member for member, health in told if health in LIVING)
         self._departed = tuple(member for member, health in told if health == "departed")
@@ -157,6 +166,7 @@ class Groups:
             electorates=records,
             leader=self._leader(kind, facts, records),
             past_term=self._past.get(group, 0),
+            dead=self._dead,
         )
 
     def _leader(

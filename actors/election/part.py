@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, get_args
 
 from actors.effects import After, Ask, Cancel, Effect, Emit, Load, Persist, Reply, Send
 from actors.election import ballot as ballots
-from actors.election import groups, orders, rules, seats, siblings, telling, waiting
+from actors.election import electorate, groups, orders, rules, seats, siblings, telling, waiting
 from actors.election.founding import Occasion, Sight
 from actors.election.roles import present
 from actors.election.rules import Heard
@@ -50,7 +50,7 @@ from actors.messages.election_orders import (
     WithdrawFromElection,
 )
 from actors.messages.envelope import Ticket
-from actors.messages.ring import Members, QueryMembers, Subscribe
+from actors.messages.ring import Members, QueryMembers, RememberMembers, Subscribe
 from actors.messages.runtime import CallFailed, Loaded, Ok, PersistFailed
 
 if TYPE_CHECKING:
@@ -292,6 +292,9 @@ class Part:
             effects += self._from("", ServiceFitness(*self._place.names, leads=False))
         if self._is_nobodys():
             return [*effects, *self._from("", WithdrawFromElection(*self._whose))]
+        if state.record is not None:
+            seats = sorted({voter.member for voter in electorate.electors(state.record)})
+            effects.append(Send("gossip", RememberMembers(tuple(seats))))
         if seen is None:
             effects.append(Send(PARENT, Subscribe()))
         else:

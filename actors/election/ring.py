@@ -14,6 +14,7 @@ from actors.election import electorate, founding, seats
 from actors.election.ballot import has_left, raised
 from actors.election.roles import follow, nobody_leads
 from actors.election.state import Decision, Election, Leading, Waiting, keep, learn
+from actors.messages.base import MemberId
 from actors.messages.election import Electorate, Leadership
 from actors.messages.election_events import LeaderFollowed
 from actors.messages.election_orders import RingSeen
@@ -21,7 +22,7 @@ from actors.messages.election_orders import RingSeen
 if TYPE_CHECKING:
     from random import Random
 
-ABSENT_S: Final = 72 * 3600.0  # a voter not alive for so long loses its seat
+ABSENT_S: Final = 72 * 3600.0  # a voter confirmed for so long loses its seat
 
 
 def see(state: Election, seen: RingSeen, now: float, random: Random) -> Decision:
@@ -36,7 +37,7 @@ def see(state: Election, seen: RingSeen, now: float, random: Random) -> Decision
         state = replace(state, seen=None)  # it was withdrawn: there is no such electorate any more
     if state.rival is not None and state.rival.id not in known:
         state = replace(state, rival=None)
-    state = replace(state, sworn=frozenset(seen.departed), absent=_absent(state, seen, now))
+    state = replace(state, sworn=frozenset(seen.departed), absent=_absent(state, seen))
     if state.record is None and seen.past_term > state.ballot.term:
         # Whatever checks terms sees them grow, also where the group was unloaded everywhere.
         state, kept = keep(state, raised(state.ballot, seen.past_term))
@@ -76,11 +77,11 @@ def hear_record(state: Election, told: Electorate, now: float, random: Random) -
     return learn(state, told, now, random)
 
 
-def _absent(state: Election, seen: RingSeen, now: float) -> dict[str, float]:
-    """Since when each voter has not been alive; counted anew by each instance."""
+def _absent(state: Election, seen: RingSeen) -> dict[MemberId, float]:
+    """Since when the ring holds voters dead; one that was stopped in order keeps its seat."""
     voters = electorate.electors(state.record) if state.record is not None else ()
-    gone = sorted({voter.member for voter in voters} - {*seen.living, state.place.me})
-    return {member: state.absent.get(member, now) for member in gone}
+    seats = {voter.member for voter in voters} - {state.place.me}
+    return {member: since_s for member, since_s in seen.dead if member in seats}
 
 
 def _given_up(state: Election, seen: RingSeen) -> Decision:

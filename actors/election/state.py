@@ -210,7 +210,7 @@ class Election:
     rival: Electorate | None = None  # founded for the same group by others
     seat_again_s: float = NEVER  # when it asks for a seat again, or to be let go of its seat
     sworn: frozenset[MemberId] = frozenset()  # departed: an operator's oath that they are gone
-    absent: Mapping[MemberId, float] = field(default_factory=dict)  # voter not alive → since when
+    absent: Mapping[MemberId, float] = field(default_factory=dict)  # voter held dead → since when
     waits: str = ""  # why it founds nothing
     sibling: bool = False  # the election of the other kind leads here, or may soon lead
     hindered: bool = False  # it would stand, but for the sibling

@@ -42,6 +42,13 @@ split, tells the accused what is thought of it, and brings both stores together.
 2026-11-22: A rumor is named by kind, key and owner, except facts of a whole group. Rejected: kind
 and key alone, where two members that publish under the group's name overwrite one another.
 
+2026-11-25: The image says since when who is confirmed was so, in wall time, and elections name the
+members that hold seats, which are then not forgotten: for how long a voter is dead must outlive
+every restart, and a dead majority found after a long weekend must still have names to swear by.
+Rejected: the age of the member's own stamp (up to 18 h too long), and counting in whoever needs it
+(each restart begins anew). The wall clock may be wrong; an image older than 36 h by it counts for
+nothing, so a restart errs by that much at most, and a seat that was lost is asked for again.
+
 2026-11-22: The image of the ring is written by an actor of its own, so that a slow disk does not
 silence the failure detector.
 """

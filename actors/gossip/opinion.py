@@ -196,10 +196,13 @@ class Opinions:
         core.tell(NET, Unroute(member))
         core.note_members()
 
-    def recall(self, known: Standing) -> None:
-        """Take a standing out of the own image."""
-        if known.member.id != self._core.me:
-            self._put(known, "remembered from before the start")
+    def recall(self, known: Standing, silent_s: float = 0.0) -> None:
+        """Take a standing out of the own image; who was confirmed was so for `silent_s` already."""
+        member = known.member.id
+        if member != self._core.me and self._put(known, "remembered from before the start"):
+            entry = self._core.members.entries[member]
+            if entry.health == "confirmed":
+                entry.since_s = self._core.now - silent_s
 
     # ── changes ──
 

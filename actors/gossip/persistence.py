@@ -68,13 +68,14 @@ def first_ledger(stored: Ledger | None, epoch: int, wall_s: float) -> tuple[int,
 
 
 class Image(msgspec.Struct, frozen=True, array_like=True):
-    """The ring as it was at `saved_wall` (Unix seconds)."""
+    """The ring as it was at `saved_wall` (Unix seconds); `since`: who is confirmed, since when."""
 
     version: int
     saved_wall: float
     claims: tuple[Claim, ...] = ()
     rumors: tuple[bytes, ...] = ()
     addresses: tuple[str, ...] = ()
+    since: dict[MemberId, float] = {}
 
 
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -91,19 +92,21 @@ def make_image(
     standings: list[Standing],
     rumors: list[Held],
     addresses: list[str],
+    since: dict[MemberId, float] | None = None,
 ) -> Image:
-    """An image of the ring as it is known now."""
+    """An image of the ring as it is known now; `since` in Unix seconds."""
     claims = tuple(claim_of(known) for known in standings)
     data = tuple(held.data for held in rumors)
-    return Image(_VERSION, wall_s, claims, data, tuple(addresses[:MAX_SAVED]))
+    return Image(_VERSION, wall_s, claims, data, tuple(addresses[:MAX_SAVED]), since or {})
 
 
 class Remembered(msgspec.Struct, frozen=True):
-    """What of an image is still worth believing."""
+    """What of an image is still worth believing; `silent_s`: how long who is confirmed was so."""
 
     standings: tuple[Standing, ...] = ()
     rumors: tuple[Held, ...] = ()
     addresses: tuple[str, ...] = ()
+    silent_s: dict[MemberId, float] = {}
 
 
 def remember(data: bytes | None, me: MemberId, wall_s: float) -> Remembered:
@@ -132,7 +135,9 @@ def remember(data: bytes | None, me: MemberId, wall_s: float) -> Remembered:
     if stale:
         held = [rumor for rumor in held if rumor.head.owner == me]
     standings.sort(key=precedence)
-    return Remembered(tuple(standings), tuple(held), tuple(addresses[:MAX_SAVED]))
+    since = ((one.member.id, image.since.get(one.member.id, wall_s)) for one in standings)
+    silent_s = {member: max(0.0, wall_s - died_wall) for member, died_wall in since}
+    return Remembered(tuple(standings), tuple(held), tuple(addresses[:MAX_SAVED]), silent_s)
 
 
 def _read_image(data: bytes | None) -> Image | None:

@@ -56,9 +56,11 @@ from actors.messages.ring import (
     KeysHeld,
     LeaveRing,
     LinkClosed,
+    Member,
     Members,
     PublishRumor,
     QueryMembers,
+    RememberMembers,
     SeedsChanged,
     Subscribe,
     Unroute,
@@ -73,6 +75,7 @@ LocalMessage: TypeAlias = (
     | IncarnationDurable
     | PublishRumor
     | Subscribe
+    | RememberMembers
     | QueryMembers
     | DepartMember
     | LeaveRing
@@ -85,6 +88,7 @@ LocalMessage: TypeAlias = (
 SNAPSHOT: Final = "gossip/snapshot"
 SETTLE_S: Final = 5.0  # nobody waits longer for a first push/pull
 HOUSE_S: Final = 60.0  # between looks at ages
+REMEMBER_S: Final = 60.0  # who holds seats is named each few seconds
 PAUSE_PERIODS: Final = 1.0  # a deadline met so late means that we did not run
 RETRY_S: Final = 1.0  # after a failed write
 _UNSETTLED: Final = CallFailed(
@@ -130,6 +134,7 @@ class Ring:
         self._ledger: bytes | None = None
         self._image: bytes | None = None
         self._image_due = False
+        self._remembered: dict[MemberId, float] = {}  # who holds seats here → until when
 
     # ── turns ──
 
@@ -225,6 +230,9 @@ class Ring:
                 self._publish(moment, message)
             case Subscribe(kinds, again):
                 self.subscribers.add(moment.sender, kinds, again=again, settled=self.settled)
+            case RememberMembers(members):
+                until_s = core.now + REMEMBER_S
+                self._remembered |= dict.fromkeys(members, until_s)
             case QueryMembers():
                 views = self.subscribers.views()
                 score = core.awareness.score
@@ -320,7 +328,7 @@ class Ring:
         self._image = None
         self.join.saved = list(remembered.addresses)
         for known in remembered.standings:
-            self.opinions.recall(known)
+            self.opinions.recall(known, remembered.silent_s.get(known.member.id, 0.0))
         for held in remembered.rumors:
             self.facts.recall(held)
         self.facts.open()
@@ -407,7 +415,13 @@ class Ring:
         self._image_due = False
         core.image_changed = False
         known = [entry.now for one, entry in core.members.entries.items() if one != core.me]
-        image = make_image(core.wall, known, list(core.rumors.held.values()), self.join.saved)
+        since = {
+            one: core.wall - (core.now - entry.since_s)
+            for one, entry in core.members.entries.items()
+            if entry.health == "confirmed"
+        }
+        rumors = list(core.rumors.held.values())
+        image = make_image(core.wall, known, rumors, self.join.saved, since)
         core.effects.append(Send(SNAPSHOT, SaveSnapshot(image_bytes(image)), ticket))
 
     def _house(self) -> None:
@@ -426,10 +440,17 @@ class Ring:
             age = age_s(entry.member.stamp, core.wall)
             if entry.health == "departed":
                 self._age_departed(member, age)
-            elif silent_s > KEEP_S and not entry.member.permanent:
+            elif silent_s > KEEP_S and not self._is_needed(entry.member):
                 self._bury(member, entry.member.address)
             elif age > STALE_S:
                 core.members.hide(member)
+
+    def _is_needed(self, member: Member) -> bool:
+        """Whether a member is kept for as long as it is silent.
+
+        Without that nobody could say for how long a seat's holder is dead, or swear that it is.
+        """
+        return member.permanent or self._remembered.get(member.id, 0.0) >= self.core.now
 
     def _age_departed(self, member: MemberId, age: float) -> None:
         if age > KEEP_S:

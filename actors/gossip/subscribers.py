@@ -69,7 +69,9 @@ class Subscribers:
             entries = self._core.members.entries
             told = tuple(self._standing(entries[one]) for one in sorted(entries))
             self._standings = {view.member.id: view for view in told}
-            self._members = MembersChanged(told)
+            dead = (entries[one] for one in sorted(entries) if entries[one].health == "confirmed")
+            since = {one.member.id: one.since_s for one in dead if not one.member.left}
+            self._members = MembersChanged(told, since)
         return self._members
 
     def views(self) -> tuple[MemberView, ...]:

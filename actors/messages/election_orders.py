@@ -229,9 +229,11 @@ class LookDue(Message, frozen=True):
 class RingSeen(Message, frozen=True):
     """`election` → an election: what the ring says of its group; asked for by `Subscribe`.
 
-    `living` are alive or suspect, `departed` out for good. `candidates` offer the service and would
-    take part, `expect` is the greatest `--bootstrap-expect` among them. `leader` is who was elected
-    last, of what is told; `past_term` the greatest term of electorates that are no more.
+    `living` are alive or suspect, `departed` out for good; `dead` says since when, by this
+    machine's clock, others are confirmed (who said goodbye is in none of them). `candidates` offer
+    the service and would take part, `expect` is the greatest `--bootstrap-expect` among them.
+    `leader` is who was elected last, of what is told; `past_term` the greatest term of electorates
+    that are no more.
     """
 
     living: tuple[MemberId, ...] = ()
@@ -241,6 +243,7 @@ class RingSeen(Message, frozen=True):
     electorates: tuple[Electorate, ...] = ()
     leader: Leadership | None = None
     past_term: int = 0
+    dead: tuple[tuple[MemberId, float], ...] = ()
 
 
 class RoundsDue(Message, frozen=True):

@@ -128,9 +128,23 @@ class Subscribe(Message, frozen=True):
 
 
 class MembersChanged(Message, frozen=True):
-    """gossip → subscribers: all members as seen here, self included; standings without ages."""
+    """gossip → subscribers: all members as seen here, self included; standings without ages.
+
+    `dead_since_s`: who is confirmed, and did not say goodbye, since when by this machine's clock.
+    It outlives gossip's actor and the supervisor.
+    """
 
     members: tuple[MemberView, ...]
+    dead_since_s: dict[MemberId, float] = {}
+
+
+class RememberMembers(Message, frozen=True):
+    """An election → gossip: these hold seats here, so they are not forgotten, however long silent.
+
+    To be repeated within a minute.
+    """
+
+    members: tuple[MemberId, ...]
 
 
 class RumorsChanged(Message, frozen=True):

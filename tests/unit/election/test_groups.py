@@ -15,7 +15,14 @@ from actors.election.groups import (
 )
 from actors.messages.election import Electorate, Leadership, ProposeElectorate, Voter
 from actors.messages.election_orders import RingSeen
-from actors.messages.ring import Member, MemberView, PublishRumor, Rumor, ServiceInfo
+from actors.messages.ring import (
+    Member,
+    MembersChanged,
+    MemberView,
+    PublishRumor,
+    Rumor,
+    ServiceInfo,
+)
 
 A, B, C = ("a" * 32, "b" * 32, "c" * 32)
 GROUP = "redis.default"
@@ -35,8 +42,10 @@ def offers(member: str, topology: str = "leader", expect: int = 3) -> Rumor:
     return Rumor("service", GROUP, member, 1, 1, info)
 
 
-def members(**healths: str) -> tuple[MemberView, ...]:
-    return tuple(MemberView(Member(m * 32, 1, "h:1"), h) for m, h in healths.items())  # type: ignore[arg-type]
+def members(since_s: float = 50.0, **healths: str) -> MembersChanged:
+    views = tuple(MemberView(Member(m * 32, 1, "h:1"), h) for m, h in healths.items())  # type: ignore[arg-type]
+    dead = {view.member.id: since_s for view in views if view.health == "confirmed"}
+    return MembersChanged(views, dead)
 
 
 def known(*rumors: Rumor) -> Groups:
@@ -149,6 +158,9 @@ def test_the_same_standing_again_is_no_news() -> None:
     found = known()
     same = members(a="alive", b="suspect", c="departed", d="confirmed")
     assert not found.members(same)
+    assert seen(found).dead == (("d" * 32, 50.0),)
+    assert found.members(members(60.0, a="alive", b="suspect", c="departed", d="confirmed"))
+    assert seen(found).dead == (("d" * 32, 60.0),)
     assert found.members(members(a="alive"))
 
 

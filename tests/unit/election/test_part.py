@@ -39,7 +39,7 @@ from actors.messages.election_orders import (
     StepDown,
 )
 from actors.messages.envelope import Ticket
-from actors.messages.ring import Members, PublishRumor, QueryMembers
+from actors.messages.ring import Members, PublishRumor, QueryMembers, RememberMembers
 from actors.messages.runtime import CallFailed, Loaded, Ok
 
 A, B, C, D = ("a" * 32, "b" * 32, "c" * 32, "d" * 32)
@@ -295,3 +295,10 @@ def test_a_follower_told_to_step_down_names_who_leads() -> None:
     stranger = answer_of(leader.hear(StepDown(GROUP, to=D)))
     assert isinstance(stranger, CallFailed)
     assert (stranger.code, stranger.exit_code) == ("no-successor", 8)
+
+
+def test_the_ring_is_told_whom_not_to_forget_for_they_hold_seats() -> None:
+    asked = [e.message for e in Member(WON).hear(LookDue()) if isinstance(e, Send)]
+    assert RememberMembers((A, B, C)) in asked
+    asked = [e.message for e in Member().hear(LookDue()) if isinstance(e, Send)]
+    assert not [message for message in asked if isinstance(message, RememberMembers)]

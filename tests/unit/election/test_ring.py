@@ -69,21 +69,28 @@ def said(effects: list[Effect], kind: type[Message]) -> list[Message]:
     return [e.message for e in effects if isinstance(e, Send) and isinstance(e.message, kind)]
 
 
-def test_a_voter_not_alive_for_three_days_loses_its_seat() -> None:
-    state, _ = hear(leader(), RingSeen(living=(A, B)))
-    state = replace(state, phase=replace(state.phase, looked_s=READY_S + ABSENT_S - 1))  # type: ignore[arg-type]
-    state, effects = hear(state, RingSeen(living=(A, B)), READY_S + ABSENT_S - 1)
+def test_a_voter_dead_for_three_days_loses_its_seat_whoever_counted_them() -> None:
+    """The ring says since when: an election that has only just begun counts nothing anew."""
+    died_s = READY_S - ABSENT_S + 1
+    seen = RingSeen(living=(A, B), dead=((C, died_s), (D, died_s)))
+    state, effects = hear(leader(), seen, READY_S)
     assert emitted(effects, ElectorateChanged) == []
-    state, effects = hear(state, RingSeen(living=(A, B)), READY_S + ABSENT_S)
+    state, effects = hear(state, ElectionDue(), READY_S + 1)
     (changed,) = emitted(effects, ElectorateChanged)
     assert isinstance(changed, ElectorateChanged)
     assert changed.change == f"{C[:8]} leaves"
 
 
-def test_who_is_alive_again_counts_anew() -> None:
-    state, _ = hear(leader(), RingSeen(living=(A, B)))
+def test_who_is_alive_again_counts_anew_and_who_was_stopped_in_order_keeps_its_seat() -> None:
+    long_ago_s = READY_S - ABSENT_S
+    state, _ = hear(leader(), RingSeen(living=(A, B), dead=((C, long_ago_s + 1),)))
+    assert state.absent == {C: long_ago_s + 1}
     state, _ = hear(state, RingSeen(living=(A, B, C)))
     assert state.absent == {}
+    # Who said goodbye is neither among the living nor among the dead.
+    state, effects = hear(state, RingSeen(living=(A, B)), READY_S + ABSENT_S)
+    assert state.absent == {}
+    assert emitted(effects, ElectorateChanged) == []
 
 
 def test_the_departed_are_oaths() -> None:

@@ -3,6 +3,7 @@
 from random import Random
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -222,6 +223,22 @@ def test_an_image_is_believed_while_the_ring_cannot_have_forgotten() -> None:
     assert stale.standings == ()
     assert [one.head.owner for one in stale.rumors] == [A]
     assert stale.addresses == ("b:1", "c:1")
+
+
+def test_an_image_says_for_how_long_who_is_dead_was_dead() -> None:
+    known = standing(Member(B, 1, "b:1"), "confirmed")
+    data = image_bytes(make_image(1000.0, [known], [], [], {B: 400.0}))
+    assert remember(data, A, 1500.0).silent_s == {B: 1100.0}
+    assert remember(data, A, 300.0).silent_s == {B: 0.0}  # the wall clock was set back
+    assert remember(data, A, 1001.0 + STALE_S).silent_s == {}
+
+
+def test_an_image_of_before_it_said_since_when_is_still_read() -> None:
+    known = standing(Member(B, 1, "b:1"), "confirmed")
+    old = msgspec.msgpack.decode(image_bytes(make_image(1000.0, [known], [], [], {B: 400.0})))
+    read = remember(msgspec.msgpack.encode(old[:-1]), A, 1500.0)
+    assert [one.member.id for one in read.standings] == [B]
+    assert read.silent_s == {B: 0.0}
 
 
 def test_an_image_that_cannot_be_read_is_empty() -> None:

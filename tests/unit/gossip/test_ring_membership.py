@@ -6,8 +6,15 @@ from unittest.mock import ANY
 
 import pytest
 
+from actors.gossip.stamps import KEEP_S
 from actors.messages.gossip import Claim, MemberResumed, News, RingTick
-from actors.messages.ring import LinkClosed, SelfDeparted
+from actors.messages.ring import (
+    DepartMember,
+    LeaveRing,
+    LinkClosed,
+    RememberMembers,
+    SelfDeparted,
+)
 
 SIZES = (3, 10, 50)
 
@@ -283,3 +290,60 @@ def test_one_against_all_comes_back_without_a_flap_of_the_others(
     blamed = {of for _, by, of in world.confirmations() if by != lone}
     assert blamed <= {lone}
     assert world.all_alive()
+
+
+# ── for how long somebody is dead ──
+
+
+def dead_since_s(node: Any) -> dict[str, float]:
+    """What subscribers are told."""
+    told: dict[str, float] = node.ring.subscribers.members().dead_since_s
+    return told
+
+
+def test_since_when_a_member_is_dead_is_known_after_a_restart(ring_world: Any) -> None:
+    world = ring_world(3)
+    world.ring(4)
+    world.run(5)
+    here, there, victim, stopped = world.nodes
+    victim.kill()
+    stopped.hear(LeaveRing())
+    world.run(10)
+    stopped.kill()
+    world.run(60, lambda: world.all_see(victim.member, "confirmed"))
+    world.run(60)
+    before = dead_since_s(here)
+    assert set(before) == {victim.member}  # who said goodbye is confirmed too, and not dead
+    here.kill()
+    world.run(600)
+    here.start()
+    world.run(60, lambda: here.sees(victim.member) == "confirmed")
+    assert dead_since_s(here) == pytest.approx(before, abs=0.01)
+    victim.start()
+    world.run(60, world.all_alive)
+    world.run(1)  # subscribers are told ten times a second
+    assert dead_since_s(here) == dead_since_s(there) == {}
+
+
+def test_the_dead_are_forgotten_after_three_days_but_where_they_hold_seats(ring_world: Any) -> None:
+    world = ring_world(4)
+    world.ring(3, period_s=600.0)  # a ring in slow motion: days pass cheaply
+    here, there, victim = world.nodes
+    victim.kill()
+    world.run(20_000, lambda: world.all_see(victim.member, "confirmed"))
+    world.run(KEEP_S - 300)
+    for _ in range(200):
+        here.hear(RememberMembers((victim.member,)))
+        world.run(50)
+    assert victim.member not in there.ring.core.members.entries
+    assert world.now - dead_since_s(here)[victim.member] > KEEP_S
+    # So an operator can still swear that it is gone for good.
+    here.hear(DepartMember(victim.member))
+    world.run(20_000, lambda: here.sees(victim.member) == "departed")
+    # And one that is named no more is forgotten like the others.
+    victim = there
+    victim.kill()
+    world.run(20_000, lambda: here.sees(victim.member) == "confirmed")
+    here.hear(RememberMembers((victim.member,)))
+    world.run(KEEP_S + 200)
+    assert victim.member not in here.ring.core.members.entries
