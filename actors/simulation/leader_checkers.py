@@ -31,6 +31,7 @@ from actors.simulation.story import Story
 INSTANT_S: Final = 1e-6  # clocks are read in floats
 BRIEF: Final = 8  # digits of a member id, as events name voters
 
+Stamp: TypeAlias = tuple[int, int]  # of a record: the term of its maker, its number
 Verdicts: TypeAlias = Iterator[str | None]
 
 
@@ -223,16 +224,20 @@ def majorities_elect(story: Story, plan: Plan) -> Verdicts:
 # ── electorates ──
 
 
-def stamp_of(event: ElectorateFounded | ElectorateChanged | ElectorateCommitted) -> tuple[int, int]:
+def stamp_of(event: ElectorateFounded | ElectorateChanged | ElectorateCommitted) -> Stamp:
     """The stamp of the record that an event is about."""
     return (0, 1) if isinstance(event, ElectorateFounded) else (event.term, event.version)
 
 
 def electorates_change_one_by_one(story: Story, plan: Plan) -> Verdicts:
-    """A stamp names one record; committed records grow, by one voter each."""
+    """A stamp names one record; committed records grow, by one voter each.
+
+    In the order of their stamps: a leader that stood still learns late what a majority had stored
+    when it still led, and says so after another has gone on from there.
+    """
     del plan
-    records: dict[tuple[str, tuple[int, int]], frozenset[str]] = {}
-    last: dict[str, tuple[int, int]] = {}
+    records: dict[tuple[str, Stamp], frozenset[str]] = {}
+    done: dict[str, dict[Stamp, frozenset[str]]] = {}
     for logged in story.events:
         event = logged.event
         match event:
@@ -240,18 +245,31 @@ def electorates_change_one_by_one(story: Story, plan: Plan) -> Verdicts:
                 names = frozenset(event.voters.split(", "))
                 known = records.setdefault((event.electorate, stamp_of(event)), names)
                 if isinstance(event, ElectorateFounded):
-                    last.setdefault(event.electorate, (0, 1))
+                    done.setdefault(event.electorate, {(0, 1): names})
                 yield None if known == names else f"{logged.id}: another record of that stamp"
             case ElectorateCommitted(electorate=name):
-                before, stamp = last.get(name, (0, 1)), stamp_of(event)
-                known = records.get((name, stamp)) or records.get((name, before), frozenset())
-                older = records.get((name, before), known)
-                last[name] = max(before, stamp)
-                fine = stamp >= before and len(known ^ older) <= 1
-                text = f"{logged.id}: record {stamp} is committed after {before}"
-                yield None if fine else text
+                stamp, chain = stamp_of(event), done.setdefault(name, {})
+                voters = records.get((name, stamp)) or chain.get(max(chain, default=stamp))
+                beside = _not_beside(chain, stamp, voters or frozenset())
+                chain[stamp] = voters or frozenset()
+                text = f"{logged.id}: record {stamp} is committed, and {beside}"
+                yield text if beside else None
             case _:
                 pass
+
+
+def _not_beside(
+    chain: dict[Stamp, frozenset[str]], stamp: Stamp, voters: frozenset[str]
+) -> Stamp | None:
+    """The committed record next to that of `stamp` which cannot be: made beside it, or too far."""
+    older = max((one for one in chain if one < stamp), default=None)
+    newer = min((one for one in chain if one > stamp), default=None)
+    # Each record counts one up from that it was made of, whoever makes it.
+    if older is not None and (older[1] >= stamp[1] or len(chain[older] ^ voters) > 1):
+        return older
+    if newer is not None and (newer[1] <= stamp[1] or len(chain[newer] ^ voters) > 1):
+        return newer
+    return None
 
 
 def one_electorate_is_left(story: Story, plan: Plan) -> Verdicts:

@@ -32,6 +32,10 @@ LED_FAILED: Final[dict[tuple[int, int], str]] = {
     (3, 3193): "who dies between the disk and the log never said that it was elected (election)",
     (5, 10095): "the same as seed 3193",
     (5, 10036): "who has a lease may be killed before it acts as leader (checker)",
+    (5, 10566): "the same as seed 2115",
+    (3, 11706): "the same as seed 3193",
+    (3, 12305): "who stood still says late what was committed before the next leader (checker)",
+    (3, 13221): "the same as seed 12305",
     (3, 1150): "a look that was to follow a write that failed was never taken (election)",
 }
 

@@ -166,6 +166,16 @@ def _two_at_once() -> Log:
     return log
 
 
+def _two_beside_each_other() -> Log:
+    """Term 2 goes on from 1.2, not knowing that 1.3 is committed."""
+    log = good()
+    log.say(9.0, 0, ElectorateChanged(GROUP, E1, 1, 3, brief(0, 1), "2 leaves"))
+    log.say(36.0, 1, ElectorateChanged(GROUP, E1, 2, 3, brief(0, 1, 2), "a new term"))
+    log.say(36.1, 1, ElectorateCommitted(GROUP, E1, 2, 3))
+    log.say(50.0, 0, ElectorateCommitted(GROUP, E1, 1, 3))
+    return log
+
+
 def _later_stays() -> Log:
     log = good()
     log.say(2.0, 2, ElectorateFounded(GROUP, "e2", 9, brief(2)))
@@ -272,6 +282,7 @@ BREACHES: Final = [
     ("majorities_elect", _elected_by_who_left),
     ("electorates_change_one_by_one", _two_records),
     ("electorates_change_one_by_one", _two_at_once),
+    ("electorates_change_one_by_one", _two_beside_each_other),
     ("one_electorate_is_left", _later_stays),
     ("one_electorate_is_left", _two_electorates),
     ("one_acts_at_a_time", _two_act),
@@ -322,6 +333,15 @@ def test_a_lease_is_over_when_its_own_clock_says_so() -> None:
     assert log.judged(leader_checkers.one_leads_at_a_time)[1] == []
     log.renew(33.75, 1, 2)
     assert log.judged(leader_checkers.one_leads_at_a_time)[1] != []
+
+
+def test_a_leader_that_stood_still_may_say_late_what_a_majority_had_stored() -> None:
+    log = good()
+    log.say(9.0, 0, ElectorateChanged(GROUP, E1, 1, 3, brief(0, 1), "2 leaves"))
+    log.say(36.0, 1, ElectorateChanged(GROUP, E1, 2, 4, brief(0, 1), "a new term"))
+    log.say(36.1, 1, ElectorateCommitted(GROUP, E1, 2, 4))
+    log.say(50.0, 0, ElectorateCommitted(GROUP, E1, 1, 3))
+    assert log.judged(leader_checkers.electorates_change_one_by_one)[1] == []
 
 
 def test_a_machine_out_of_time_leads_nobody_while_it_is() -> None:
