@@ -91,6 +91,11 @@ def missing(
     return max(max(0, needed(one, gone) - len(present.intersection(one))) for one in sets)
 
 
+def stamp_text(record: Electorate) -> str:
+    """A record's stamp as events name it: `term.version`."""
+    return f"{record.stamp.term}.{record.stamp.version}"
+
+
 def restamped(record: Electorate, term: int) -> Electorate:
     """The record as the leader of a new term makes it anew, before it changes anything."""
     before = record.voters if record.committed else record.previous

@@ -35,7 +35,6 @@ from actors.election.state import (
 from actors.messages.base import Event, MemberId
 from actors.messages.election import (
     AskReady,
-    Electorate,
     Ready,
     Released,
     Renewal,
@@ -73,7 +72,7 @@ def begin(state: Election, now: float, *, votes: int = 0) -> Decision:
     stored = frozenset({state.seat})
     leading = Leading(term, {}, next_s=now, renewed_s=now, looked_s=now, stored=stored)
     state = replace(state, phase=leading, tried=None)
-    names, stamp = (*state.names, record.id, term, state.place.me), _stamp(record)
+    names, stamp = (*state.names, record.id, term, state.place.me), electorate.stamp_text(record)
     needed = electorate.needed(record.voters, state.gone)
     event: Event = LeaderElected(*names, votes, needed, stamp)
     if not votes:
@@ -155,7 +154,7 @@ def _renew(state: Election, name: str, now: float) -> Decision:
     event = LeaseRenewed(
         *(place.service_group, place.kind, record.id, leading.term, one.sent_s, until_s),
         needed=electorate.needed(record.voters, state.gone),
-        stamp=_stamp(record),
+        stamp=electorate.stamp_text(record),
     )
     effects: list[Effect] = [Emit(event)]
     if state.process:
@@ -270,20 +269,19 @@ def close(state: Election, reason: str, now: float, random: Random) -> Decision:
     return _finish(replace(state, phase=replace(leading, ending=ending)), now, random)
 
 
-def _stamp(record: Electorate) -> str:
-    return f"{record.stamp.term}.{record.stamp.version}"
-
-
 def _lost(state: Election, leading: Leading, now: float, reason: str) -> LeaseLost:
-    assert state.record is not None
+    record = state.record
+    assert record is not None
     return LeaseLost(
         *state.names,
-        state.record.id,
+        record.id,
         leading.term,
         leading.renewed_s,
         leading.until_s,
         min(now, leading.until_s),
         reason,
+        needed=electorate.needed(record.voters, state.gone),
+        stamp=electorate.stamp_text(record),
     )
 
 

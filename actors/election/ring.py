@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Final
 from actors.effects import Effect, Emit
 from actors.election import electorate, founding, seats
 from actors.election.ballot import has_left, raised
-from actors.election.roles import follow, nobody_leads
+from actors.election.roles import follow, followed_event, nobody_leads
 from actors.election.state import Decision, Election, Leading, Waiting, keep, learn
 from actors.messages.base import MemberId
 from actors.messages.election import Electorate, Leadership
-from actors.messages.election_events import LeaderFollowed
 from actors.messages.election_orders import RingSeen
 
 if TYPE_CHECKING:
@@ -105,7 +104,7 @@ def _follow(state: Election, leader: Leadership | None) -> Decision:
         if state.told[0] != "follower":
             return state, []
         return nobody_leads(state, state.told[1], "the ring knows no leader")
-    event = LeaderFollowed(*state.names, leader.electorate, leader.term, leader.leader)
+    event = followed_event(state, home, leader.leader, leader.term)
     before = state.told
     state, told = follow(state, leader.leader, leader.term)
     return state, ([Emit(event)] if state.told != before else []) + told

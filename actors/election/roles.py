@@ -5,16 +5,26 @@ from __future__ import annotations
 from dataclasses import replace
 
 from actors.effects import Effect
+from actors.election import electorate
 from actors.election.state import Decision, Election, Leading, tell_service
 from actors.election.timing import SETTLE_S
 from actors.messages.base import MemberId
-from actors.messages.election import Role
+from actors.messages.election import Electorate, Role
+from actors.messages.election_events import LeaderFollowed
 from actors.messages.election_orders import RoleChanged
 
 
 def nobody_leads(state: Election, term: int, reason: str = "") -> Decision:
     """Before a vote in `term`: take no more data from the leader before."""
     return _told(state, "none", term, "", RoleChanged(*state.names, "none", term, reason=reason))
+
+
+def followed_event(
+    state: Election, record: Electorate, leader: MemberId, term: int
+) -> LeaderFollowed:
+    """What is put on record of a leader that is followed from now on."""
+    needed, stamp = electorate.needed(record.voters, state.gone), electorate.stamp_text(record)
+    return LeaderFollowed(*state.names, record.id, term, leader, needed, stamp)
 
 
 def follow(state: Election, leader: MemberId, term: int) -> Decision:

@@ -16,7 +16,7 @@ import msgspec
 from actors.effects import Emit, Send
 from actors.election import electorate, timing
 from actors.election.ballot import has_left, raised
-from actors.election.roles import follow, nobody_leads
+from actors.election.roles import follow, followed_event, nobody_leads
 from actors.election.siblings import may_lead
 from actors.election.state import (
     Asking,
@@ -40,7 +40,7 @@ from actors.messages.election import (
     StoreElectorate,
     VoteAnswer,
 )
-from actors.messages.election_events import LeaderFollowed, VoteGiven, VoteRefused
+from actors.messages.election_events import VoteGiven, VoteRefused
 from actors.messages.election_orders import ReadSuitability, SendRenewalAck
 
 if TYPE_CHECKING:
@@ -156,8 +156,8 @@ def promised(state: Election, leader: MemberId, term: int, now: float, random: R
     state = replace(state, promise=promise, tried=None, hindered=False)
     effects = []
     if state.told != ("follower", term, leader):
-        electorate_id = state.record.id if state.record is not None else ""
-        effects.append(Emit(LeaderFollowed(*state.names, electorate_id, term, leader)))
+        assert state.record is not None
+        effects.append(Emit(followed_event(state, state.record, leader, term)))
     state, told = follow(state, leader, term)
     keeps_asking = isinstance(state.phase, Asking) and state.phase.for_leader == leader
     if not keeps_asking:

@@ -97,7 +97,10 @@ class LeaseRenewed(Event, frozen=True):
 
 
 class LeaseLost(Event, frozen=True):
-    """The last lease of a term ran out or was given up at `ended_s`; `until_s` was its end."""
+    """The last lease of a term ran out or was given up at `ended_s`; `until_s` was its end.
+
+    `needed` and `stamp` as in `LeaseRenewed`.
+    """
 
     service_group: str
     kind: str
@@ -107,17 +110,24 @@ class LeaseLost(Event, frozen=True):
     until_s: float
     ended_s: float
     reason: str
+    needed: int = 0
+    stamp: str = ""
     sentence: ClassVar[str] = "leads {service_group} ({kind}) no more in term {term}: {reason}"
 
 
 class LeaderFollowed(Event, frozen=True):
-    """This member follows a leader it did not follow before."""
+    """This member follows a leader it did not follow before.
+
+    `needed` and `stamp` are of the electorate as this member knows it.
+    """
 
     service_group: str
     kind: str
     electorate: str
     term: int
     leader: str
+    needed: int = 0
+    stamp: str = ""
     sentence: ClassVar[str] = "follows {leader} as {kind} leader of {service_group} (term {term})"
 
 

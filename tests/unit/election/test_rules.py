@@ -47,6 +47,7 @@ from actors.messages.election_events import (
     ElectorateDissolved,
     ElectorateFounded,
     LeaderElected,
+    LeaderFollowed,
     LeaderResumed,
     LeaseLost,
     ProposalAccepted,
@@ -195,7 +196,9 @@ def test_without_an_acked_round_the_service_is_demoted_before_the_lease_is_over(
     assert isinstance(role, RoleChanged)
     assert (role.role, role.settle_by_s) == ("none", READY_S + 3.8)
     state, effects = step(state, "", RoleSettled(GROUP, "topology", "none", 1), now + 0.2)
-    assert emitted(effects, LeaseLost)
+    (lost,) = emitted(effects, LeaseLost)
+    assert isinstance(lost, LeaseLost)
+    assert (lost.term, lost.until_s, lost.needed, lost.stamp) == (1, READY_S + 4.0, 2, "1.2")
     assert state.ballot.released == 1
     assert not said(effects, Released)
 
@@ -250,6 +253,13 @@ def test_a_leader_with_a_critical_service_hands_over_to_one_that_is_not() -> Non
     (acked,) = said(effects, SendRenewalAck)
     assert isinstance(acked, SendRenewalAck)
     assert not acked.ack.healthy
+
+
+def test_who_follows_says_of_which_term_quorum_and_electorate() -> None:
+    _, effects = step(member(), B, RenewalHeard(B, renewal(3)))
+    assert emitted(effects, LeaderFollowed) == [
+        LeaderFollowed(GROUP, "topology", "e1", 3, B, needed=2, stamp="0.1")
+    ]
 
 
 def test_who_was_handed_a_term_asks_for_votes_at_once() -> None:
