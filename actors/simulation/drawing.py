@@ -245,7 +245,7 @@ def _draw_fault(
         case "kill":
             actors = (*ACTORS, *_elections(setup))
             return replace(fault, machines=one, detail=draw.choice(actors), for_s=0.0)
-        case "step-down" | "sick":
+        case "step-down" | "sick" | "unsure":
             service = draw.choice([s for s in setup.services if s.topology == "leader"])
             machine = draw.choice(service.machines or range(supervisors))
             return replace(fault, machines=(machine,), detail=service.name)

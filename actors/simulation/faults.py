@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 OBSERVER: Final = "port/observer"  # who the simulator is, to actors
 GARBAGE_FRAMES: Final = 20
 SICK: Final = Behaviour(runs_s=0.1, code=2)
+UNSURE: Final = Behaviour(runs_s=0.1, code=75)
 
 
 class Faults:
@@ -120,6 +121,9 @@ class Faults:
                 self._tell(machine, "election", StepDown(f"{fault.detail}.{GROUP}"))
             case "sick":
                 machine.behaviours[_health_check(fault.detail)] = SICK
+            case "unsure":
+                late = Behaviour(runs_s=fault.amount)
+                machine.behaviours[_suitability(fault.detail)] = late if fault.amount else UNSURE
             case "publish":
                 self._publish(machine)
             case "depart":
@@ -161,6 +165,8 @@ class Faults:
                 machine.disk.faults.tear = 0.0
             case "sick":
                 machine.behaviours.pop(_health_check(fault.detail), None)
+            case "unsure":
+                machine.behaviours.pop(_suitability(fault.detail), None)
             case _:
                 pass  # done at once
 
@@ -276,3 +282,8 @@ class Faults:
 def _health_check(service: str) -> str:
     """The keys of a service's health checks begin so."""
     return f"hook:{service}:health-check:"
+
+
+def _suitability(service: str) -> str:
+    """The keys of what reads a service's suitability begin so."""
+    return f"hook:{service}:suitability:"

@@ -44,6 +44,7 @@ Kind: TypeAlias = Literal[
     "no-install",  # the release `detail` (as above) cannot be installed by anybody
     "step-down",  # somebody tells the leader of the service `detail` to step down
     "sick",  # the health check of the service `detail` says critical
+    "unsure",  # its hook `suitability` cannot say (75); it takes `amount` seconds if that is given
     "garbage",  # frames that are no frames arrive
     "replay",  # frames seen earlier arrive once more
 ]

@@ -1,4 +1,4 @@
-"""What must hold of suitability: read once a term, and no voter elects whom it outdoes."""
+"""What must hold of suitability: read once a term, no voter elects whom it outdoes, or unread."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from actors.messages.simulation import FaultBegan, MachineStarted
 from actors.simulation.leader_checkers import Verdicts
 from actors.simulation.leadership import member_of
 from actors.simulation.plan import Plan
-from actors.simulation.story import Story
+from actors.simulation.roles import GROUP
+from actors.simulation.story import Story, Trouble
 
 HASTE_S: Final = timing.READING_S  # a value read no longer ago than that was read for this vote
 SLOWS: Final = ("pause", "freeze", "disk", "launcher")  # a hook may come too late, or not run
@@ -84,7 +85,39 @@ def suitability_is_read_once_a_term(story: Story, plan: Plan) -> Verdicts:
                 pass
 
 
+def who_cannot_say_elects_nobody(story: Story, plan: Plan) -> Verdicts:
+    """Whose hook says nothing, or says it too late, votes for nobody and does not stand.
+
+    Judged for each time of a hook that cannot say: whoever votes meanwhile has read its
+    suitability for that very term, before or in time.
+    """
+    del plan
+    said: dict[int, set[tuple[str, int]]] = {}
+    troubles = [t for t in story.troubles if t.what == "unsure"]
+    broken: dict[int, str] = {}
+    for logged in story.events:
+        match logged.event:
+            case SuitabilityMeasured(service_group=group, term=term):
+                said.setdefault(logged.machine, set()).add((group, term))
+            case VoteGiven(kind="topology", service_group=group, term=term) as vote:
+                unread = (group, term) not in said.get(logged.machine, set())
+                text = f"{logged.id}: votes for {vote.candidate[:8]} in term {term} of {group}"
+                for number, trouble in enumerate(troubles):
+                    struck = trouble.touches(logged.machine) and group == _group(trouble)
+                    if unread and struck and trouble.overlaps(logged.at_s, logged.at_s):
+                        broken.setdefault(number, f"{text}, and cannot say how suitable it is")
+            case _:
+                pass
+    for number in range(len(troubles)):
+        yield broken.get(number)
+
+
+def _group(trouble: Trouble) -> str:
+    return f"{trouble.fault.detail}.{GROUP}"
+
+
 CHECKERS: Final = (
     the_fittest_leads,
+    who_cannot_say_elects_nobody,
     suitability_is_read_once_a_term,
 )
