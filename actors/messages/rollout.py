@@ -278,6 +278,7 @@ class RolloutStep(Event, frozen=True):
     target: str
     turn: str = ""
     what: str = ""
+    attempt: int = 0  # of the member whose turn it is
     sentence: ClassVar[str] = "{service_group}, update {epoch} to {target}: {what}"
 
 

@@ -14,6 +14,7 @@ from actors.service.backoff import next_delay_s
 from actors.service.life import RUNNING, Decision, Life, Moment, outdated, spec_of
 from actors.service.starting import LAUNCHER, fail, hook_key, launch, persist
 from actors.service.stopping import stopped
+from actors.service.updating import aborted
 
 
 def has_hook(life: Life, hook: str) -> bool:
@@ -88,7 +89,7 @@ def hook_ended(life: Life, key: str, end: ProcessExited, at: Moment, reason: str
         life, effects = stopped(life)
         return life, [*told, *effects]
     if life.aborting or outdated(life):
-        return replace(life, phase="down", reason="", aborting=False), []
+        return aborted(life), []
     if not how:
         return launch(life, at)
     return fail(life, f"Initialization failed! 'init' {how}", at, failed=True)

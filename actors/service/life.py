@@ -94,7 +94,8 @@ class Life:
     `seen` is the view that the files in place were made from, `made` those files, `rendering` the
     one call about them that is open while the process runs. `beside` are the keys of further hooks
     that run beside the process, by hook; `due` those to run once more after that. `again`: it is
-    stopped to be started again in the same release; `taking`: to be started in this one.
+    stopped to be started again in the same release; `taking`: to be started in this one, if
+    it is stopped for that by `taking_until_s` (0: whenever that is).
     `withdrawn`: it runs, and the ring is told that it is not up; if that is for another release,
     until it is healthy in it.
     """
@@ -146,6 +147,7 @@ class Life:
     due: frozenset[str] = frozenset()
     again: bool = False
     taking: PackageInfo | None = None
+    taking_until_s: float = 0.0
     withdrawn: bool = False
     # its part in the election of a leader
     part: Part = OUTSIDE

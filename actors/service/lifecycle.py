@@ -106,7 +106,7 @@ from actors.service.stopping import (
     stopped_process,
 )
 from actors.service.telling import tell
-from actors.service.updating import proven, take, withdraw
+from actors.service.updating import is_late, leaves, proven, stays, take, withdraw
 
 
 def begin(life: Life, data: bytes | None, at: Moment) -> Decision:
@@ -336,6 +336,8 @@ def _as_desired(life: Life, at: Moment) -> Decision:
             return after_stop(life, at)
         case "down" if desire(life) == "gone" and not leaving.stays(life):
             return finish(life)
+        case "settling" | "up" if is_late(life, at):
+            return stays(life), []
         case "settling" | "up" if outdated(life) or life.taking is not None:
             if roles.hands_over(life):
                 return roles.hand_over(life, _why_stopped(life))
@@ -436,7 +438,9 @@ def _exited(life: Life, end: ProcessExited, call: str, at: Moment) -> Decision:
             return stopped_process(life, end, at)
         case "settling" | "up":
             if outdated(life) or life.taking is not None:  # it was handing over before its stop
-                return stopped_process(life, end, at)
+                said = leaves(life)
+                life, effects = stopped_process(life, end, at)
+                return life, [*said, *effects]
             return crashed(life, end, at)
         case "discovering" | "checking":
             return nothing_lives(life, end)

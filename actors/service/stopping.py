@@ -32,6 +32,7 @@ from actors.service.life import (
 from actors.service.record import Position, record_path
 from actors.service.rendering import PACKAGES, forget
 from actors.service.starting import LAUNCHER, fail, hook_key, persist
+from actors.service.updating import leaves
 
 SETTLE_SPARE_S = 0.1  # between the KILL of a demoted leader and the instant it must be gone
 GRACE_S = 10.0  # after its KILL a process that is not reported gone is asked about again
@@ -39,13 +40,14 @@ GRACE_S = 10.0  # after its KILL a process that is not reported gone is asked ab
 
 def stop(life: Life, reason: str, at: Moment) -> Decision:
     """Ask the process to end; the hooks beside it end at once."""
+    said = leaves(life)
     life, effects = end_beside(life)
     record, goes = life.record, life.taking is not None
     if record is not None and life.withdrawn and goes:
         life = replace(life, record=msgspec.structs.replace(record, unproven=True))
     life = replace(life, phase="stopping", reason=reason, health="unknown", withdrawn=False)
     life, order = order_stop(life, at)
-    return life, [*effects, Cancel("settle"), Cancel("withdrawn"), *order]
+    return life, [*said, *effects, Cancel("settle"), Cancel("withdrawn"), *order]
 
 
 def order_stop(life: Life, at: Moment) -> Decision:
@@ -125,7 +127,7 @@ def stopped(life: Life) -> Decision:
     rest = msgspec.structs.replace(
         record, init_done=False, post_run_done=False, pid=None, package=package
     )
-    life = replace(life, record=rest, again=False, taking=None)
+    life = replace(life, record=rest, again=False, taking=None, taking_until_s=0.0)
     return life, effects if desire(life) == "gone" else [*effects, persist(life)]
 
 

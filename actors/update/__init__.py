@@ -31,6 +31,20 @@ unwell for three grace times ends the rollout, as if its own turn had failed.
 2026-11-25: A release that failed is remembered by the group (`refused`) and not tried again, until
 an operator resumes, or another is offered. Rejected: trying again at each poll.
 
+2026-11-25: A depot that cannot be reached is waited for in the turn: nothing was stopped, and the
+release is not to blame. Rejected: a failed try, which had a rollout halt, and its release refused,
+for as long as an operator did not say otherwise.
+
+2026-11-25: A turn that has stopped nothing yet is taken back when another release is offered.
+Rejected: letting it install what nobody wants any more, perhaps for ever.
+
+2026-11-25: A service that is told to go in a turn is stopped for that before the turn's leave to
+stop ends, or stays where it is: handing over a lead may take longer. Rejected: stopping it whenever
+the lead is handed over: the turn may be another's by then.
+
+2026-11-25: A turn may end an init hook that still runs: the try before it has given that hook its
+time. Without that a member whose release hangs at its start held back every later one.
+
 2026-11-25: Who is dead is skipped, who is stopped by an operator too; who comes back goes then.
 Rejected: waiting for the dead, which is how rollouts of other systems never end.
 

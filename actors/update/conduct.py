@@ -83,6 +83,10 @@ def tick(state: Conducting, scene: Scene) -> Decision:
         return state, []
     match state.stage:
         case "asking":
+            # All may have told before it was known who votes.
+            state, effects = _collect(state, scene)
+            if state.stage != "asking":
+                return state, effects
             missing = [m for m in _voters(scene) if m not in state.told]
             question = AskRollout(state.service_group, state.term)
             return state, [_to(state, member, question) for member in missing]
@@ -155,8 +159,8 @@ def go_on(state: Conducting, scene: Scene) -> Decision:
         case Decide(rollout, what):
             state, more = _decide(state, rollout, what)
             return state, [*effects, *more]
-        case Grant():
-            return _waits(state, "", effects, scene)
+        case Grant(reason=reason):
+            return _waits(state, reason, effects, scene)
         case Wait(reason):
             return _waits(state, reason, effects, scene)
 
@@ -203,7 +207,10 @@ def _count(state: Conducting, scene: Scene) -> Decision:
     if before is None or before.turn_id != step.turn_id or not before.turn:
         state = replace(state, given_s=scene.now)
     said = RolloutStep(
-        state.service_group, *step.place, step.state, step.target, step.turn, state.what
+        state.service_group,
+        *(*step.place, step.state, step.target, step.turn),
+        state.what,
+        step.attempt,
     )
     effects: list[Effect] = [Emit(said), told_ring(step)]
     effects += [Reply(Ok(state.what), ticket) for ticket in state.answers]

@@ -91,9 +91,10 @@ class Decide:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Tell the member whose turn it is to go on."""
+    """Tell the member whose turn it is to go on; `reason` is what it waits for itself, if so."""
 
     to: MemberId
+    reason: str = ""
 
 
 Move: TypeAlias = Wait | Decide | Grant
@@ -269,10 +270,13 @@ def _settle(rollout: Rollout, scene: Scene) -> Move:
         return Wait(f"{short(member)} is {proves if phase == 'proving' else phase}")
     if rollout.state != "rolling":
         return Decide(_with(rollout, turn=""), f"the turn of {short(member)} is taken back")
+    if not _serves(rollout, scene):
+        return Decide(_with(rollout, turn=""), f"{scene.wanted} is offered by now")
     if reason := _gate(member, rollout, scene):
         # Where it cannot be helped in time, the turn is nobody's fault: it is taken back.
         return Decide(_with(rollout, turn=""), f"{short(member)} has to wait: {reason}")
-    return Grant(member)
+    waits = heard.report.reason if mine else ""
+    return Grant(member, f"{short(member)} waits: {waits}" if waits else "")
 
 
 def _failed(rollout: Rollout, reason: str, scene: Scene) -> Decide:

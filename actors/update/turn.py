@@ -31,6 +31,10 @@ from actors.messages.update import TakeRelease, WithdrawService
 from actors.update.state import READY
 
 PROOFS: Final = 3.0  # grace times within which a service has to become healthy and stay so
+INSTALL_AGAIN_S: Final = 5.0  # between two tries of what the depot may have another time
+AGAIN_S: Final = 1.0  # before a question is repeated that was answered and has not led to anything
+UNAVAILABLE: Final = "depot-unavailable"  # that code says so
+SPARE_S: Final = 1.0  # a stop begins before a turn's leave to stop ends, and is heard of after it
 WITHDRAWN_S: Final = 5.0  # a withdrawal is repeated each second; without that it ends by itself
 
 
@@ -57,7 +61,7 @@ class Turn:
 
     `not_after_s`: until when it may stop the service. `since_s`: when the phase began.
     `healthy_s`: since when the service is healthy, None while it is not. `restarts`: of the service
-    when it began to prove itself. `call` is the open question.
+    when it began to prove itself. `call` is the open question; before `again_s` none is asked.
     """
 
     rollout: Rollout | None = None
@@ -69,6 +73,7 @@ class Turn:
     healthy_s: float | None = None
     restarts: int = 0
     call: str = ""
+    again_s: float = 0.0
     number: int = 0
     reason: str = ""
 
@@ -86,11 +91,15 @@ def granted(turn: Turn, order: UpdateTurn, on: Grounds) -> Decision:
     if order.rollout.turn != on.me or order.instance != on.instance or on.now >= order.not_after_s:
         return turn, []
     known = turn.rollout
+    said: list[Effect] = []
     if known is None or known.turn_id != order.rollout.turn_id:
+        if turn.phase in ("restarting", "proving"):
+            said = [_ended(turn, "idle", "another turn was given")]
         turn = Turn(order.rollout, progress=turn.progress, number=turn.number)
         turn = _phase(turn, "installing", on)
     not_after_s = max(turn.not_after_s, order.not_after_s)
-    return look(replace(turn, rollout=order.rollout, not_after_s=not_after_s), on)
+    turn, effects = look(replace(turn, rollout=order.rollout, not_after_s=not_after_s), on)
+    return turn, [*said, *effects]
 
 
 def withdrawn(turn: Turn, newest: Rollout) -> Turn:
@@ -114,11 +123,11 @@ def look(turn: Turn, on: Grounds) -> Decision:
                 return _prove(turn, standing, on), []
             if turn.package is not None:
                 return _leave(turn, on)
-            return (turn, []) if turn.call else _install(turn, standing, rollout, on)
+            return (turn, []) if _waits(turn, on) else _install(turn, standing, rollout, on)
         case "handing-over":
             if not on.leads:
                 return _leave(turn, on)
-            return (turn, []) if turn.call else _hand_over(turn, standing, on)
+            return (turn, []) if _waits(turn, on) else _hand_over(turn, standing, on)
         case "draining":
             return _drain(turn, standing, rollout, on)
         case "restarting":
@@ -138,13 +147,17 @@ def answered(
     turn = replace(turn, call="")
     match answer:
         case PackageResolved() if turn.phase == "installing":
-            return look(replace(turn, package=answer, progress=turn.progress + 1), on)
+            return look(replace(turn, package=answer, progress=turn.progress + 1, reason=""), on)
         case CallFailed(code="not-leader"):
-            return turn, []  # it led when it was last heard of
+            return replace(turn, again_s=on.now + AGAIN_S), []  # it led when last heard of
+        case CallFailed(kind="Refused", code=code, text=text) if code == UNAVAILABLE:
+            # Nothing was stopped, and the release is not to blame: it is tried until it works.
+            waits = replace(turn, again_s=on.now + INSTALL_AGAIN_S, reason=text)
+            return replace(waits, progress=turn.progress + 1), []
         case CallFailed(kind="Refused", text=text):
             return _end(turn, "failed", text, on)
         case _:
-            return turn, []  # the next look asks again, or sees what came of it
+            return replace(turn, again_s=on.now + AGAIN_S), []  # a look sees what came of it
 
 
 def moved(turn: Turn, call: str) -> Turn:
@@ -223,10 +236,11 @@ def _withdraw(on: Grounds) -> Effect:
 def _take(turn: Turn, standing: ServiceStatus, on: Grounds) -> Decision:
     """Ask the service to go, for as long as that is allowed."""
     if on.now >= turn.not_after_s:
-        if standing.stage == "up":
-            return _phase(turn, "installing", on), []  # it was not stopped after all
+        if standing.stage == "up" and on.now >= turn.not_after_s + SPARE_S:
+            stays = _ended(turn, "idle", "it was not stopped in time")
+            return _phase(turn, "installing", on), [stays]
         return turn, []
-    if turn.call or standing.stage not in READY:
+    if _waits(turn, on) or standing.stage not in (*READY, "initializing"):
         return turn, []
     assert turn.package is not None, "nothing to go to"
     order = TakeRelease(turn.package, turn.not_after_s)
@@ -259,16 +273,31 @@ def _proof(turn: Turn, standing: ServiceStatus, rollout: Rollout, on: Grounds) -
 
 
 def _end(turn: Turn, phase: TurnPhase, reason: str, on: Grounds) -> Decision:
+    ended = _ended(turn, phase, reason)
+    return replace(_phase(turn, phase, on), reason=reason), [ended]
+
+
+def _ended(turn: Turn, phase: TurnPhase, reason: str) -> Effect:
     rollout = turn.rollout
     assert rollout is not None, "the end of no turn"
-    turn = replace(_phase(turn, phase, on), reason=reason)
-    ended = TurnEnded(rollout.service_group, *rollout.turn_id, rollout.target, phase, reason)
-    return turn, [Emit(ended)]
+    turn_id = rollout.turn_id
+    return Emit(TurnEnded(rollout.service_group, *turn_id, rollout.target, phase, reason))
+
+
+def _waits(turn: Turn, on: Grounds) -> bool:
+    """Whether a question is open, or was answered just now."""
+    return turn.call != "" or on.now < turn.again_s
 
 
 def _phase(turn: Turn, phase: TurnPhase, on: Grounds) -> Turn:
     return replace(
-        turn, phase=phase, since_s=on.now, progress=turn.progress + 1, call="", reason=""
+        turn,
+        phase=phase,
+        since_s=on.now,
+        progress=turn.progress + 1,
+        call="",
+        again_s=0.0,
+        reason="",
     )
 
 

@@ -34,7 +34,6 @@ BY_ACTOR = {
     "actors.service.discovery": "likewise",
     "actors.service.unwritten": "likewise",
     "actors.service.telling": "likewise",
-    "actors.service.updating": "likewise",
     "actors.specs.waiting": "commands and their outcomes (unit/specs) are its tests",
 }
 FEATURES = ("messages", "wire", "gossip", "census", "specs", "service", "depot", "control")

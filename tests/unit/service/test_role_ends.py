@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from electing import GROUP, follow, lead, load, roles, settled, told
 
+from actors.messages.depot import PackageResolved
 from actors.messages.election_orders import ReadSuitability, RoleChanged
 from actors.messages.service import (
     LoadService,
@@ -17,6 +18,7 @@ from actors.messages.service import (
     UnloadService,
     UpdateService,
 )
+from actors.messages.update import ReleaseTaken, TakeRelease
 from actors.service import fitness, leaving
 from actors.service.life import Life
 from actors.service.suitability import last_numbers
@@ -37,6 +39,28 @@ def test_a_leader_hands_over_before_it_is_stopped(rig: Any, make_package: Any) -
     assert told(rig) == [("none", "1")]
     assert rig.office.stands.leads is False
     assert rig.office.withdrawn == []  # it keeps its seat
+
+
+def test_who_cannot_hand_over_in_time_stays_in_the_release_that_it_runs(
+    rig: Any, make_package: Any
+) -> None:
+    load(rig, make_package)
+    pid = lead(rig)
+    newer = make_package(version="3.0", hooks=("run", "init"))
+    rig.shelf.add(newer)
+    since_s, rig.office.since_s = rig.office.since_s, 1e9  # it finds no successor
+    clock = rig.machine.clock
+    rig.command(TakeRelease(PackageResolved(newer), clock.now() + 2.0), to="service/web")
+    rig.run(1.0)
+    assert "hands over the lead first" in rig.status("web").reason
+    rig.run(30.0)
+    assert rig.pid("web") == pid
+    assert rig.status("web").reason == ""
+    assert rig.events(ReleaseTaken) == []
+    rig.office.since_s = since_s
+    rig.command(TakeRelease(PackageResolved(newer), clock.now() + 60.0), to="service/web")
+    rig.until(lambda: rig.events(ReleaseTaken) != [])
+    assert [taken.taken for taken in rig.events(ReleaseTaken)] == [newer.ident]
 
 
 def test_a_stop_does_not_wait_for_ever_for_a_successor(rig: Any, make_package: Any) -> None:

@@ -404,3 +404,41 @@ def test_a_release_that_ends_again_and_again_is_never_discoverable(
     rig.command(back, to="service/web")
     rig.until(lambda: rig.rumors()[-1].body.up, 60.0)
     assert rig.rumors()[-1].body.package == older.ident
+
+
+def test_a_turn_ends_an_init_hook_that_hangs_and_takes_the_service_out_of_it(
+    rig: Any, make_package: Any
+) -> None:
+    rig.command(LoadService(ServiceSpec(ident="acme/web", update_strategy="rolling")))
+    rig.until(lambda: runs(rig) == ONE)
+    rig.programs["hook:web:init:"] = Behaviour(deaf=True)
+    stuck = make_package(version="2.0", hooks=("run", "init"))
+    newer = make_package(version="3.0", hooks=("run",))
+    rig.shelf.add(stuck)
+    rig.shelf.add(newer)
+    rig.command(TakeRelease(PackageResolved(stuck), not_after_s=1e6), to="service/web")
+    rig.until(lambda: rig.status("web").reason == "the init hook runs")
+    rig.command(TakeRelease(PackageResolved(newer)), to="service/web")
+    rig.run(30.0)  # which follows its channel by itself lets the hook take its time
+    assert rig.status("web").reason == "the init hook runs"
+    rig.command(TakeRelease(PackageResolved(newer), not_after_s=1e6), to="service/web")
+    rig.until(lambda: runs(rig) == newer.ident, 60.0)
+
+
+def test_a_service_that_is_stopped_while_it_leaves_an_init_hook_stays_down(
+    rig: Any, make_package: Any
+) -> None:
+    rig.command(LoadService(ServiceSpec(ident="acme/web", update_strategy="rolling")))
+    rig.until(lambda: runs(rig) == ONE)
+    rig.programs["hook:web:init:"] = Behaviour(deaf=True)
+    for version in ("2.0", "3.0"):
+        package = make_package(version=version, hooks=("run", "init"))
+        rig.shelf.add(package)
+        rig.command(TakeRelease(PackageResolved(package), not_after_s=1e6), to="service/web")
+        rig.until(lambda: "init hook" in rig.status("web").reason)
+    rig.command(StopService("web", wait=False))
+    rig.run(30.0)
+    assert rig.status("web").stage == "down"
+    rig.programs["hook:web:init:"] = Behaviour(runs_s=0.1)
+    rig.command(StartService("web", wait=False))
+    rig.until(lambda: rig.status("web").stage == "up", 60.0)

@@ -137,6 +137,22 @@ def test_a_newer_release_takes_the_place_of_one_that_is_under_way() -> None:
     assert (new.epoch, new.target, new.back, new.order) == (2, THREE, ONE, (A, B, C))
 
 
+def test_a_turn_that_has_not_begun_is_taken_back_for_another_release() -> None:
+    given = msgspec.structs.replace(ROLLING, turn=A, turns=1, attempt=1)
+    mine = report(epoch=1, turns=1, phase="installing")
+    assert decided(given, scene({A: mine}, wanted=THREE)).turn == ""
+    begun = msgspec.structs.replace(mine, phase="restarting", up=False)
+    assert "restarting" in waits(given, scene({A: begun}, wanted=THREE))
+
+
+def test_what_a_member_waits_for_in_its_turn_is_said() -> None:
+    given = msgspec.structs.replace(ROLLING, turn=A, turns=1, attempt=1)
+    mine = report(epoch=1, turns=1, phase="installing", reason="the depot is down")
+    assert next_move(given, GROUP, scene({A: mine})) == Grant(
+        A, "aaaaaaaa waits: the depot is down"
+    )
+
+
 def test_who_was_left_broken_by_another_rollout_is_helped_first_whatever_others_do() -> None:
     new = Rollout(GROUP, 2, 1, 5, THREE, back=ONE, order=(A, B, C))
     said = {B: report(TWO, up=False), C: report(TWO, healthy=False)}
