@@ -10,6 +10,8 @@ from actors.messages.base import MemberId
 from actors.messages.election_orders import ElectionView
 from actors.messages.events import EventRecord
 
+_TELLS_OF_A_LEADER = ("LeaderElected", "LeaderResumed", "LeaderFollowed")
+
 
 @dataclass(frozen=True, slots=True)
 class Term:
@@ -53,14 +55,14 @@ def terms(records: Iterable[EventRecord], view: ElectionView) -> tuple[Term, ...
     """The terms that were won, oldest first; the present one even if the log knows nothing of it.
 
     A `LeaderElected` makes a term, and so does a `LeaderResumed`: whoever dies right after it has
-    won says only that. Who leads now, as `view` says, is believed without either.
+    won says only that. Of a leader whose own log cannot be read, its followers tell. Who leads now,
+    as `view` says, is believed without any.
     """
     about = sorted((record for record in records if is_about(record, view)), key=key)
     leaders = {
         number: str(record.fields.get("leader", ""))
         for record in about
-        if record.kind in ("LeaderElected", "LeaderResumed")
-        and (number := number_in(record, "term"))
+        if record.kind in _TELLS_OF_A_LEADER and (number := number_in(record, "term"))
     }
     if view.leader:
         leaders[view.term] = view.leader

@@ -86,7 +86,7 @@ def read(log: Log, found: tuple[ElectionView, ...]) -> None:
 
 
 def _is_known(of_view: tuple[Term, ...]) -> bool:
-    return sum(term.elected is not None for term in of_view) >= TERMS
+    return sum(term.began is not None for term in of_view) >= TERMS
 
 
 def text(one: Told, ring: Ring, when: When) -> str:

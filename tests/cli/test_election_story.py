@@ -81,6 +81,15 @@ def test_a_leader_that_was_gone_is_not_said_to_have_led_until_it_was_back() -> N
     assert "was back, at 22:14:00, its service ended by itself [b7000000:2:40]." in said
 
 
+def test_a_leader_whose_log_died_with_it_is_told_of_by_its_followers() -> None:
+    later = ElectionView(GROUP, "topology", "leader", "leading", 5, GAMMA, 3.25, electorate="e1")
+    log = (event(4, "LeaderFollowed", ALPHA, leader=BETA), *VOTES[1:])
+    said = " ".join(
+        story(later, Ring(GAMMA, health={BETA: "confirmed"}), terms(log, later), When(WALL + 60))
+    )
+    assert "Before, b7000000 led in term 4 from 22:13:24. It left no word of an end" in said
+
+
 def test_a_service_that_ended_while_its_supervisor_was_restarted_led_until_then() -> None:
     later = ElectionView(GROUP, "topology", "leader", "leading", 5, GAMMA, 3.25, electorate="e1")
     log = (
