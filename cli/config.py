@@ -10,7 +10,10 @@ import click
 from actors.errors import UsageError
 from actors.messages.gateway import QueryConfiguration, ServiceConfiguration
 from actors.messages.groups import ApplyConfig, GroupConfig, GroupFacts, QueryGroup
+from actors.messages.ring import Census, Members, QueryCensus, QueryMembers
+from actors.messages.rollout import configuration
 from cli.client import Session, asks, json_option
+from cli.electionviews import Ring
 from cli.lazy import LazyGroup
 from cli.output import emit_json, say
 from cli.problem import Failure
@@ -47,6 +50,11 @@ def read_input(file: str | None, what: str) -> bytes:
 @click.argument("group", type=GroupName(), metavar="SERVICE_GROUP")
 @click.argument("version", type=Version(), metavar="VERSION")
 @click.argument("file", required=False, metavar="[FILE]")
+@click.option(
+    "--rolling",
+    is_flag=True,
+    help="The members take it one after the other, each only while all others are well.",
+)
 @seals
 @writes
 def apply(
@@ -54,6 +62,7 @@ def apply(
     version: int,
     file: str | None,
     *,
+    rolling: bool,
     user: str | None,
     cache_key_path: str | None,
     asked: Session,
@@ -65,6 +74,11 @@ def apply(
     one); anything else is refused, with the current version. The same again changes nothing. It
     replaces what was applied before as a whole.
 
+    With --rolling, for groups loaded with --strategy rolling, it goes the way of a new release: one
+    member after the other takes it, leaves the group for that, and has to be healthy with it before
+    the next one does. Where it fails twice on a member, all go back to the configuration in force.
+    The command ends once it is on record; `hab svc rollout status GROUP` tells how far it is.
+
     With --user it is encrypted before it leaves this machine. Members that hold the group's secret
     key and the user's public key use it; others say which key they lack, and keep what they have.
     """
@@ -75,8 +89,10 @@ def apply(
         read_toml(data, f"Configuration for {group}")  # nobody else can look before it is used
         data = sealed_for(group, user, data, f"configuration {version}", cache_key_path)
     say(f"Setting new configuration version {version} for {group}{_by(user)}")
-    config = GroupConfig(group, version, data, sealed=user is not None)
+    config = GroupConfig(group, version, data, sealed=user is not None, rolling=rolling)
     carry_out(asked, ApplyConfig(config), waiting, "config.apply")
+    if rolling:
+        say(f"Its members take it one after the other: `hab svc rollout status {group}`.")
 
 
 def _by(user: str | None) -> str:
@@ -90,9 +106,11 @@ def _by(user: str | None) -> str:
 def show(subject: str, *, asked: Session, as_json: bool) -> None:
     """Show what was applied to a service group, or the configuration a service runs with.
 
-    Of SERVICE_GROUP (redis.default) the TOML is shown as it was given; one that was encrypted as it
-    travels, with the names of the keys. Of SERVICE, the name of a loaded service (redis), all
-    layers are shown as the supervisor has merged them, what it could decrypt included.
+    Of SERVICE_GROUP (redis.default) the TOML in force is shown as it was given; one that was
+    encrypted as it travels, with the names of the keys. Which version each member runs with, and
+    which one is staged by `apply --rolling`, is said on stderr. Of SERVICE, the name of a loaded
+    service (redis), all layers are shown as the supervisor has merged them, what it could decrypt
+    included.
     """
     if is_name(subject):
         _show_service(subject, asked, as_json=as_json)
@@ -113,16 +131,38 @@ def _show_service(service: str, asked: Session, *, as_json: bool) -> None:
 
 
 def _show_group(group: str, asked: Session, *, as_json: bool) -> None:
-    found = asked.ask(QueryGroup(group), GroupFacts).configs.get(group)
+    facts = asked.ask(QueryGroup(group), GroupFacts)
+    found, staged = facts.configs.get(group), facts.staged.get(group)
+    members = asked.ask(QueryCensus(), Census).groups.get(group, ())
+    runs = {one.info.member: one.info.config for one in members}
     if as_json:
-        text = "" if found is None else found.data.decode(errors="replace")
-        known = {"version": found.version, "sealed": found.sealed} if found else {}
-        emit_json("config/1", {"service_group": group, "version": 0, **known, "config": text})
+        known = _facts(found) or {"version": 0, "config": ""}
+        more = {"staged": _facts(staged), "members": runs}
+        emit_json("config/1", {"service_group": group, **known, **more})
         return
-    if found is None:
+    if found is None and staged is None:
         raise Failure(
             f"No configuration was applied to {group}.",
             f"`hab config apply {group} 1 FILE` applies one.",
         )
-    say(f"version {found.version}" + (f", {sealing(found.data)}" if found.sealed else ""))
-    click.echo(found.data.decode(errors="replace"), nl=not found.data.endswith(b"\n"))
+    say(_called(found) if found is not None else "nothing is in force")
+    if staged is not None:
+        say(f"staged is {_called(staged)}; `hab svc rollout status {group}` tells how far it is")
+    if runs:
+        ring = Ring.of(asked.ask(QueryMembers(), Members))
+        for version in sorted(set(runs.values()), reverse=True):
+            who = ", ".join(ring.called(m) for m, run in runs.items() if run == version)
+            say(f"{configuration(version)} is what runs at {who}")
+    if found is not None:
+        click.echo(found.data.decode(errors="replace"), nl=not found.data.endswith(b"\n"))
+
+
+def _facts(config: GroupConfig | None) -> dict[str, object] | None:
+    if config is None:
+        return None
+    text = config.data.decode(errors="replace")
+    return {"version": config.version, "sealed": config.sealed, "config": text}
+
+
+def _called(config: GroupConfig) -> str:
+    return f"version {config.version}" + (f", {sealing(config.data)}" if config.sealed else "")

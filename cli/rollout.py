@@ -17,6 +17,7 @@ from actors.messages.rollout import (
     Rollout,
     Rollouts,
     RolloutView,
+    configuration_of,
 )
 from actors.messages.runtime import Ok
 from cli.client import ANSWER_S, Session, asks, json_option, member_option
@@ -46,6 +47,9 @@ _ELECTED = (
 )
 _UNTOLD = "what it waits for only {0} knows, which conducts: {1}"
 BACK = "{0} is not tried again; a newer release goes out by itself."
+BACK_CONFIG = (
+    "{0} is not tried again; `hab config apply --rolling` takes one with a higher version."
+)
 HISTORY = ("update", "opened", "target", "state", "gone", "reason")
 
 
@@ -56,7 +60,9 @@ def rollout() -> None:
     The members of a group loaded with --strategy rolling elect one that conducts: it follows the
     channel, and lets one member after the other go to a new release, each only while all others are
     up and healthy. A release that fails twice on a member halts the update, or with --on-failure
-    rollback takes all back. GROUP is a service group (web.default) or a service's name (web).
+    rollback takes all back. A configuration given with `hab config apply --rolling` goes the same
+    way; one that fails is always taken back. GROUP is a service group (web.default) or a service's
+    name (web).
 
     \b
     Examples:
@@ -151,14 +157,15 @@ resume = _order(
     "resume",
     """Go on with a rollout of GROUP that is paused, halted or aborted.
 
-    The release may then be tried again, though it failed before.
+    The release, or configuration, may then be tried again, though it failed before.
     """,
 )
 abort = _order(
     "abort",
-    """End the rollout of GROUP where it stands: nobody else goes to its release.
+    """End the rollout of GROUP where it stands: nobody else goes to its release or configuration.
 
-    Who has gone stays there. The next release that is offered begins a rollout of its own.
+    Who has gone stays there. The next release that is offered, or configuration that is given,
+    begins a rollout of its own.
     """,
 )
 
@@ -210,10 +217,14 @@ def _row(view: RolloutView, ring: Ring) -> tuple[object, ...]:
 def _reason(view: RolloutView) -> str:
     one = view.rollout
     if one is not None and one.reason and one.state in NEXT:
+        past = configuration_of(one.target)
+        if past is not None and past < view.in_force:
+            return f"{one.target} is out of date: {one.reason}"
         return f"{one.state}: {one.reason}. {NEXT[one.state].format(view.service_group)}"
     if one is not None and one.returns and one.reason:
         if one.state == "done":
-            return f"went back to {one.target}, because {one.reason}. {BACK.format(one.back)}"
+            back = BACK if configuration_of(one.back) is None else BACK_CONFIG
+            return f"went back to {one.target}, because {one.reason}. {back.format(one.back)}"
         return f"goes back to {one.target}, because {one.reason}" + (
             f"; {view.waits}" if view.waits else ""
         )

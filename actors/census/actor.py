@@ -156,10 +156,18 @@ class CensusActor(Actor):
     def _apply(self, command: facts.Command) -> list[Effect]:
         if (refusal := facts.refusal(command)) is not None:
             return [Reply(refusal)]
+        if isinstance(command, ApplyConfig) and (refusal := self._conflict(command)) is not None:
+            return [Reply(refusal)]
         self._calls += 1
         call = f"publish:{self.context.instance}.{self._calls}"
         self._applying[call] = command, self.envelope.ticket
         return [Ask("gossip", facts.publication(command), call)]
+
+    def _conflict(self, command: ApplyConfig) -> CallFailed | None:
+        if self._facts is None or self._groups is None:
+            return _NOT_YET if command.config.rolling else None
+        members = self._groups.get(command.config.service_group, ())
+        return facts.conflict(command, self._facts, members)
 
     def _applied(self, answer: Ok | CallFailed) -> list[Effect]:
         command, ticket = self._applying.pop(self.envelope.answers)
@@ -187,7 +195,12 @@ def _only(found: GroupFacts, group: str) -> GroupFacts:
     if not group:
         return found
     config, files = found.configs.get(group), found.files.get(group)
-    return GroupFacts({group: config} if config else {}, {group: files} if files else {})
+    staged = found.staged.get(group)
+    return GroupFacts(
+        {group: config} if config else {},
+        {group: files} if files else {},
+        {group: staged} if staged else {},
+    )
 
 
 _NOT_YET: Final = CallFailed(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final, TypeAlias
 
-from actors.census.facts import config_of, file_of
+from actors.census.facts import config_of, file_of, staged_of
 from actors.messages.base import MemberId
 from actors.messages.groups import GroupFacts, GroupFile
 from actors.messages.ring import GroupMember, MemberHealth, MemberView, Rumor, ServiceInfo
@@ -13,7 +13,7 @@ from actors.messages.ring import GroupMember, MemberHealth, MemberView, Rumor, S
 RumorId: TypeAlias = tuple[str, str, MemberId]  # kind, key, owner; a group's facts have no owner
 
 KIND: Final = "service"
-GROUP_KINDS: Final = ("config", "file")
+GROUP_KINDS: Final = ("config", "staged", "file")
 SHARED: Final = frozenset((*GROUP_KINDS, "electorate"))  # facts of a group, whoever owns them
 LISTED: Final[frozenset[MemberHealth]] = frozenset({"alive", "suspect"})
 
@@ -56,12 +56,23 @@ def groups(
 
 
 def group_facts(rumors: Mapping[RumorId, Rumor]) -> GroupFacts:
-    """The configuration and the files of each group; what does not hold together is left out."""
+    """The configuration and the files of each group; what does not hold together is left out.
+
+    What was staged is told as long as what is in force is older.
+    """
     configs = {}
+    staged = {}
     files: dict[str, list[GroupFile]] = {}
     for key in sorted(rumors):
         if (config := config_of(rumors[key])) is not None:
             configs[config.service_group] = config
+        elif (config := staged_of(rumors[key])) is not None:
+            staged[config.service_group] = config
         elif (file := file_of(rumors[key])) is not None:
             files.setdefault(file.service_group, []).append(file)
-    return GroupFacts(configs, {group: tuple(of) for group, of in files.items()})
+    above = {
+        group: config
+        for group, config in staged.items()
+        if group not in configs or config.version > configs[group].version
+    }
+    return GroupFacts(configs, {group: tuple(of) for group, of in files.items()}, above)

@@ -38,7 +38,7 @@ def census_document(
     """
     standing = leaders.Standing(census.elections, own)
     permanent = {view.member.id: view.member.permanent for view in members.members}
-    names = sorted({*census.groups, *facts.configs, *facts.files})
+    names = sorted({*census.groups, *facts.configs, *facts.staged, *facts.files})
     groups: Json = {}
     for name in names:
         population: Json = {
@@ -47,6 +47,7 @@ def census_document(
         }
         elections = census.elections.get(name, leaders.NONE)
         config, files = facts.configs.get(name), facts.files.get(name, ())
+        staged = facts.staged.get(name)
         groups[name] = {
             "service_group": name,
             **leaders.group_keys(elections),
@@ -55,7 +56,10 @@ def census_document(
             "service_config": _config(config) if trusted else None,
             "service_files": {file.name: _file(file) for file in files} if trusted else None,
             "changed_service_files": [],
-            "habring": leaders.group_more(name, standing),
+            "habring": {
+                **leaders.group_more(name, standing),
+                "config": {"in_force": _version(config), "staged": _version(staged)},
+            },
         }
     return {
         "changed": False,
@@ -143,7 +147,12 @@ def _member(
         "confirmed": one.health == "confirmed",
         "departed": one.health == "departed",
         "cfg": dict(info.exports) if trusted else None,
-        "habring": {"up": info.up, "health": info.health, "topology": info.topology},
+        "habring": {
+            "up": info.up,
+            "health": info.health,
+            "topology": info.topology,
+            "config": info.config,
+        },
     }
 
 
@@ -168,6 +177,10 @@ def _config(config: GroupConfig | None) -> Json | None:
         with contextlib.suppress(ValueError, RecursionError):  # also of thousands of digits
             value = tomli.loads(config.data.decode())
     return {"incarnation": config.version, "value": value}
+
+
+def _version(config: GroupConfig | None) -> int:
+    return config.version if config is not None else 0
 
 
 def _file(file: GroupFile) -> Json:

@@ -94,6 +94,7 @@ def service_document(
             "role": status.role or None,
             "leader": status.leader or None,
             "leader_term": status.term,
+            "config": status.config,
             "elections": own_document(spec.service_group, standing),
             "command": list(spec.cmd) if trusted else None,
         },

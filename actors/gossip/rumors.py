@@ -24,7 +24,9 @@ RumorId: TypeAlias = tuple[str, str, str]  # kind, key, and the owner or ""
 
 MAX_RUMORS: Final = 60_000
 MAX_RUMOR_BYTES: Final = 192 * 1024  # a file of 64 KiB, sealed for a service group, with room
-LASTING: Final = frozenset({"config", "file"})  # facts of a group: they outlive their publisher
+LASTING: Final = frozenset(
+    {"config", "staged", "file"}
+)  # facts of a group: they outlive their publisher
 SHARED: Final = LASTING | {"electorate"}  # one fact, though several may publish it
 _MAX_NAME: Final = 512
 _MAX_NUMBER: Final = 1 << 62

@@ -11,13 +11,15 @@ class GroupConfig(Message, frozen=True):
     """The body of a `config` rumor: TOML laid over the defaults of each member of the group.
 
     `sealed`: `data` is encrypted for the group (`BOX-1` text). The rumor's incarnation is the
-    version the operator gave.
+    version the operator gave. `rolling`: members of strategy rolling take it one after the other;
+    it is the body of a `staged` rumor, and of a `config` rumor too once all have.
     """
 
     service_group: str
     version: int
     data: bytes
     sealed: bool = False
+    rolling: bool = False
 
 
 class GroupFile(Message, frozen=True):
@@ -31,17 +33,22 @@ class GroupFile(Message, frozen=True):
 
 
 class GroupFacts(Message, frozen=True):
-    """census → subscribers of `config`: the configuration and files of all groups, by group."""
+    """census → subscribers of `config`: the configuration and files of all groups, by group.
+
+    `configs` are in force; `staged` are above those, for rolling updates to bring to the members.
+    """
 
     configs: dict[str, GroupConfig] = {}
     files: dict[str, tuple[GroupFile, ...]] = {}
+    staged: dict[str, GroupConfig] = {}
 
 
 class ApplyConfig(Message, frozen=True):
     """control → census: give a group a configuration; the group need not exist yet.
 
     Answered by `Accepted` once it is on this member's disk. Refused when `version` is not above the
-    current one (code `stale`; the same again is unchanged), too long, or no TOML.
+    current one and the staged one (code `stale`; the same again is unchanged), too long, or no
+    TOML. A `rolling` one is staged; refused where a member of the group does not roll (`no-roll`).
     """
 
     config: GroupConfig
@@ -95,6 +102,15 @@ class ConfigApplied(Event, frozen=True):
     version: int
     size_bytes: int
     sentence: ClassVar[str] = "configuration version {version} was applied to {service_group}"
+
+
+class ConfigStaged(Event, frozen=True):
+    """A group has a configuration that its members are to take one after the other."""
+
+    service_group: str
+    version: int
+    size_bytes: int
+    sentence: ClassVar[str] = "configuration version {version} was staged for {service_group}"
 
 
 class FileUploaded(Event, frozen=True):

@@ -63,7 +63,10 @@ class SysInfo(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ServiceInfo(Message, frozen=True):
-    """The body of a `service` rumor: what a member tells about one of its services."""
+    """The body of a `service` rumor: what a member tells about one of its services.
+
+    `config` is the version of the group's configuration that it runs with, 0 for none.
+    """
 
     member: MemberId
     service_group: str
@@ -76,6 +79,7 @@ class ServiceInfo(Message, frozen=True):
     permanent: bool = False
     exports: dict[str, object] = {}
     bootstrap_expect: int = 3
+    config: int = 0
 
 
 # Each kind adds its tagged body.
@@ -87,9 +91,9 @@ RumorBody: TypeAlias = (
 class Rumor(msgspec.Struct, frozen=True, omit_defaults=True):
     """One fact of one owner, spread to all: (incarnation, hlc, content hash) newest wins.
 
-    `kind` is `service`, `config`, `file`, `electorate`, …; `key` names it among its owner's facts
-    of that kind (`config`, `file` and `electorate` are facts of a group: one of a key in the whole
-    ring, whoever owns it); gossip never looks into `body`. `gone` is a tombstone (no body).
+    `kind` is `service`, `config`, `staged`, `file`, `electorate`, …; `key` names it among its
+    owner's facts of that kind (all of these but `service` are facts of a group: one of a key in the
+    whole ring, whoever owns it); gossip never looks into `body`. `gone` is a tombstone (no body).
     """
 
     kind: str

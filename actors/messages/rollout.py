@@ -7,7 +7,7 @@ instants are CLOCK_BOOTTIME of whoever says them.
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, TypeAlias
+from typing import Annotated, ClassVar, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -32,6 +32,7 @@ TurnPhase: TypeAlias = Literal[
     "done",
     "failed",
 ]
+CONFIGURATION: Final = "configuration"
 MOST_MEMBERS = 1000  # of a group that rolls
 MOST_REFUSED = 20  # releases that are remembered not to work
 
@@ -43,7 +44,8 @@ MemberIds: TypeAlias = Annotated[tuple[Id, ...], msgspec.Meta(max_length=MOST_ME
 class Rollout(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a group has decided about an update; decided ones grow by (`epoch`, `term`, `step`).
 
-    `target` is the release to go to, `back` the one the group came from. `order` are the members to
+    `target` is the release, or the configuration, to go to (`configuration_of`), `back` the one the
+    group came from. `order` are the members to
     take, in order; `turn` is whose turn it is, empty for nobody's, `turns` counts the turns given
     in this epoch, `attempt` the tries of this member. `updated` have gone, `skipped` are dead.
     `returns`: it goes back, after a failure. `refused`: releases that failed; nobody goes to them
@@ -82,6 +84,20 @@ class Rollout(msgspec.Struct, frozen=True, omit_defaults=True):
     def turn_id(self) -> tuple[int, int]:
         """Which turn is open: a later leader re-decides a step, but the turn stays the same."""
         return self.epoch, self.turns
+
+
+def configuration(version: int) -> str:
+    """The name of a group's configuration as a target; 0 is for none."""
+    return f"{CONFIGURATION} {version}" if version else f"no {CONFIGURATION}"
+
+
+def configuration_of(target: str) -> int | None:
+    """The version of the configuration that a target names; None where it names a release."""
+    if target == configuration(0):
+        return 0
+    head, _, version = target.partition(" ")
+    fine = head == CONFIGURATION and version.isascii() and version.isdigit() and len(version) < 20
+    return int(version) if fine else None
 
 
 class RolloutStanding(Message, frozen=True):
@@ -187,10 +203,10 @@ class AskReport(Message, frozen=True):
 class RolloutReport(Message, frozen=True):
     """A member → conductor. `at_s` and `instance` come back in `UpdateTurn`.
 
-    `release` is what its service runs, `up` and `healthy` whether it serves, `well_s` for how long
-    it has done both, without an end. `epoch`, `turns`: the
-    turn that `phase` is about; `reason` why it failed, or what it waits for. `progress` grows with
-    every step it makes. `stopped`: an operator has stopped the service.
+    `release` is what its service runs, with configuration `config` of the group (0 for none), `up`
+    and `healthy` whether it serves, `well_s` for how long it has done both, without an end.
+    `epoch`, `turns`: the turn that `phase` is about; `reason` why it failed, or what it waits for.
+    `progress` grows with every step it makes. `stopped`: an operator has stopped the service.
     """
 
     service_group: Group
@@ -207,6 +223,7 @@ class RolloutReport(Message, frozen=True):
     phase: TurnPhase = "idle"
     progress: Count = 0
     reason: Text = ""
+    config: Count = 0
 
 
 class UpdateTurn(Message, frozen=True):
@@ -234,7 +251,9 @@ class RolloutView(msgspec.Struct, frozen=True, omit_defaults=True):
     """A group's rollout as this member knows it.
 
     `conductor` is empty where none is known. `waits` says, in a sentence, why nothing moves now.
-    `members`: release and state by member. `history`: finished ones, newest first.
+    `members`: release and state by member. `history`: finished ones, newest first. `config` is the
+    version of the group's configuration that runs here, `in_force` and `staged` those of the group;
+    0 for none.
     """
 
     service_group: str
@@ -245,6 +264,9 @@ class RolloutView(msgspec.Struct, frozen=True, omit_defaults=True):
     waits: str = ""
     members: dict[str, str] = {}
     history: tuple[Rollout, ...] = ()
+    config: int = 0
+    in_force: int = 0
+    staged: int = 0
 
 
 class Rollouts(Message, frozen=True):

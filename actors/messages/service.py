@@ -94,7 +94,8 @@ class ServiceStatus(msgspec.Struct, frozen=True):
     `elapsed_s` whole seconds in the stage when asked; `reason` says why it waits or failed;
     `next_try_s` seconds until the next start when in backoff (from `since_s` on in
     `ServiceSettled`, from now on in `Services`); `restarts` counts starts after an end nobody asked
-    for; `last_exit` words of the last end. `role` is what it acts as in its group, empty for a
+    for; `last_exit` words of the last end. `config` is the version of the group's configuration
+    that it runs (or last ran) with, 0 for none. `role` is what it acts as in its group, empty for a
     standalone service; then `leader` leads the group in `term`. `update` is filled in where it is
     asked for.
     """
@@ -114,6 +115,7 @@ class ServiceStatus(msgspec.Struct, frozen=True):
     update: UpdateStatus | None = None
     role: Literal["", "none", "leader", "follower"] = ""
     leader: MemberId = ""
+    config: int = 0
 
 
 # ── commands: control → specs, answered by Accepted, then Settled (or CallFailed) ──

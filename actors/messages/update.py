@@ -10,6 +10,7 @@ from typing import ClassVar, Literal, TypeAlias
 
 from actors.messages.base import Event, Message
 from actors.messages.depot import PackageResolved
+from actors.messages.groups import GroupConfig
 from actors.messages.service import UpdateStatus
 
 Condition: TypeAlias = Literal["latest", "track-channel"]
@@ -62,6 +63,19 @@ class TakeRelease(Message, frozen=True):
 
     resolved: PackageResolved
     not_after_s: float = 0.0
+
+
+class TakeConfiguration(Message, frozen=True):
+    """`update/<name>` → `service/<name>`: run with this configuration of the group, None for none.
+
+    `Ok` or `CallFailed`: refused where no files can be made with it, or it cannot be opened; not
+    `available` while that is not known. `check`: only say whether it could. `Ok` is no promise: who
+    asked looks what runs. After `not_after_s` (CLOCK_BOOTTIME) nothing is stopped for it any more.
+    """
+
+    config: GroupConfig | None
+    not_after_s: float = 0.0
+    check: bool = False
 
 
 class WithdrawService(Message, frozen=True):
@@ -139,6 +153,16 @@ class DepotUnasked(Event, frozen=True):
     reason: str
     service_group: str = ""
     sentence: ClassVar[str] = "the updates of {service} are not known: {reason}"
+
+
+class ConfigurationTaken(Event, frozen=True):
+    """A service goes to another configuration of its group in its turn; 0 is none."""
+
+    service: str
+    running: int
+    taken: int
+    service_group: str = ""
+    sentence: ClassVar[str] = "{service} goes from configuration {running} to configuration {taken}"
 
 
 class ReleaseTaken(Event, frozen=True):

@@ -86,6 +86,15 @@ Rejected: stepping down at once, while half a leader still runs.
 anew (`unwritten`); a member that cannot write down that it leads does not. Rejected: going on with
 what was decided, of which a disk that is full for a moment leaves half.
 
+2026-11-25: The record has the configuration that the process runs with, as it travels, and its
+version is told to the ring; what was brought by a turn counts as long as nothing newer is in force.
+Rejected: a durable order to take one, which would be followed after its turn is over.
+
+2026-11-25: Where a configuration of a turn means a restart, the process is stopped before the files
+are made; a trial tells which it is. Rejected: writing first, and stopping when the answer comes: a
+supervisor that stands still in between would stop it in another's turn. In a turn a reconfigure
+hook that fails is a restart, since health says little of a process that was not told.
+
 2026-11-25: Who was taken out of the census for another release comes back once it is healthy in it,
 not once its process runs (`unproven`, durable): a server that needs a second to listen, or one that
 is sick, is sent nobody. Only then: a check that fails later takes nobody out, since what all

@@ -11,9 +11,17 @@ from actors.messages.process import ProcessExited
 from actors.messages.service import HookDue, HookFailed
 from actors.service import hooks, roles, suitability
 from actors.service.backoff import next_delay_s
-from actors.service.life import RUNNING, Decision, Life, Moment, outdated, spec_of
+from actors.service.life import (
+    RUNNING,
+    Decision,
+    Life,
+    Moment,
+    is_unproven,
+    outdated,
+    spec_of,
+)
 from actors.service.starting import LAUNCHER, fail, hook_key, launch, persist
-from actors.service.stopping import stopped
+from actors.service.stopping import stop, stopped
 from actors.service.updating import aborted
 
 
@@ -72,7 +80,7 @@ def hook_ended(life: Life, key: str, end: ProcessExited, at: Moment, reason: str
     how = _how(end, reason)
     for hook, running in life.beside:
         if running == key:
-            return _beside_ended(life, hook, key, how)
+            return _beside_ended(life, hook, key, how, at)
     if key and key == life.part.hook:
         return roles.hook_ended(life, end, how, at)
     if key and key == life.part.measuring:
@@ -109,14 +117,16 @@ def _failed(life: Life, hook: str, how: str) -> list[Effect]:
     return [Emit(HookFailed(life.name, hook, how, spec_of(life).service_group))]
 
 
-def _beside_ended(life: Life, hook: str, key: str, how: str) -> Decision:
+def _beside_ended(life: Life, hook: str, key: str, how: str, at: Moment) -> Decision:
     life = replace(life, beside=life.beside - {(hook, key)})
     effects = _failed(life, hook, how) if how else []
-    if (
-        hook in (hooks.RECONFIGURE, hooks.RELOAD)
-        and life.pid is not None
-        and has_hook(life, hooks.HEALTH_CHECK)
-    ):
+    telling = hook in (hooks.RECONFIGURE, hooks.RELOAD)
+    if how and telling and is_unproven(life) and life.phase in RUNNING:
+        # In its turn only what surely has the new configuration is proof of it.
+        reason = f"its {hook} hook failed; it starts again"
+        life, more = stop(replace(life, again=True), reason, at)
+        return life, [*effects, *more]
+    if telling and life.pid is not None and has_hook(life, hooks.HEALTH_CHECK):
         due = HookDue(hooks.HEALTH_CHECK, life.pid)
         effects.append(After(0.0, due, name=hooks.HEALTH_CHECK))
     return life, effects
@@ -125,7 +135,8 @@ def _beside_ended(life: Life, hook: str, key: str, how: str) -> Decision:
 def _checked(life: Life, code: int | None, at: Moment) -> Decision:
     health = hooks.health_of(code)
     interval_s = spec_of(life).health_check_interval
-    up_s = at.now - life.up_since_s if life.up_since_s is not None else interval_s
+    began = max(life.up_since_s or 0.0, life.told_s)  # told of another configuration: young again
+    up_s = at.now - began if life.up_since_s is not None else interval_s
     due_s = hooks.next_check_s(
         health, interval_s, first_ok=life.first_ok, random=at.random, up_s=up_s
     )

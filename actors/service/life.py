@@ -75,6 +75,19 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
+class Taken:
+    """A configuration of the group that its turn has brought; None for none.
+
+    `restarts`: its files are made at a start of their own. Else after `not_after_s`
+    (CLOCK_BOOTTIME) files that were made with it are taken back.
+    """
+
+    config: GroupConfig | None
+    not_after_s: float
+    restarts: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Life:
     """One service as its actor knows it. Times in seconds, instants by CLOCK_BOOTTIME.
 
@@ -88,16 +101,17 @@ class Life:
 
     `told` is what was applied to groups, as it was told; `facts` the same with what is encrypted
     for the own group open: `opened` by ciphertext, a text where it cannot be, `opening` the call
-    under way. `held` is the configuration that was in force last; `shut`: the present one cannot be
-    opened, and none was held.
+    under way. `held` is the configuration that was in force last, `source` the same as it travels;
+    `shut`: the present one cannot be opened, and none was held. `next_config` is what a turn is
+    about to bring, `taken` what it has brought, until the files say so.
 
     `seen` is the view that the files in place were made from, `made` those files, `rendering` the
     one call about them that is open while the process runs. `beside` are the keys of further hooks
     that run beside the process, by hook; `due` those to run once more after that. `again`: it is
     stopped to be started again in the same release; `taking`: to be started in this one, if
     it is stopped for that by `taking_until_s` (0: whenever that is).
-    `withdrawn`: it runs, and the ring is told that it is not up; if that is for another release,
-    until it is healthy in it.
+    `withdrawn`: it runs, and the ring is told that it is not up; if that is for another release, or
+    configuration, until it is healthy in it. `told_s`: when its process was told of one last.
     """
 
     name: str
@@ -139,6 +153,7 @@ class Life:
     opened: Mapping[bytes, bytes | str] = field(default_factory=dict)
     opening: str = ""
     held: GroupConfig | None = None
+    source: GroupConfig | None = None
     shut: bool = False
     seen: View | None = None
     made: Made | None = None
@@ -149,6 +164,9 @@ class Life:
     taking: PackageInfo | None = None
     taking_until_s: float = 0.0
     withdrawn: bool = False
+    next_config: GroupConfig | None = None
+    taken: Taken | None = None
+    told_s: float = 0.0
     # its part in the election of a leader
     part: Part = OUTSIDE
     # the next try
@@ -211,6 +229,11 @@ def outdated(life: Life) -> bool:
     return life.record is not None and reconcile(life.record.spec, spec_of(life)) == "restart"
 
 
+def goes(life: Life) -> bool:
+    """Whether its process is to end, so that another release or configuration can start."""
+    return life.taking is not None or (life.taken is not None and life.taken.restarts)
+
+
 def spec_of(life: Life) -> ServiceSpec:
     """The spec that is wanted, or once it is gone the one that ran."""
     if life.spec is not None:
@@ -249,6 +272,7 @@ def status_of(life: Life) -> ServiceStatus | None:
         last_exit=life.last_exit,
         health=life.health,
         since_s=life.since_s,
+        config=config_version(life),
         **_role(life),
     )
 
@@ -300,7 +324,21 @@ def info_of(life: Life, at: Moment) -> ServiceInfo | None:
         permanent=at.options.permanent,
         exports=_exports(life),
         bootstrap_expect=spec.bootstrap_expect,
+        config=config_version(life),
     )
+
+
+def ran_config(life: Life) -> GroupConfig | None:
+    """The configuration of its group that its files were made with, as it travels."""
+    config = life.record.config if life.record is not None else None
+    same = config is not None and config.service_group == spec_of(life).service_group
+    return config if same else None
+
+
+def config_version(life: Life) -> int:
+    """The version of that, 0 for none."""
+    config = ran_config(life)
+    return config.version if config is not None else 0
 
 
 def _exports(life: Life) -> dict[str, object]:

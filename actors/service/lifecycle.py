@@ -53,7 +53,12 @@ from actors.messages.service import (
     StandDue,
     StartSettled,
 )
-from actors.messages.update import ReturnService, TakeRelease, WithdrawService
+from actors.messages.update import (
+    ReturnService,
+    TakeConfiguration,
+    TakeRelease,
+    WithdrawService,
+)
 from actors.service import fitness, hooks, leaving, roles, suitability, unwritten
 from actors.service.discovery import FACTS_S, discovered, nothing_lives, want_spec
 from actors.service.gates import CENSUS_LATE, CENSUS_UNKNOWN
@@ -65,6 +70,7 @@ from actors.service.life import (
     Moment,
     desire,
     follows,
+    goes,
     is_unproven,
     outdated,
     spec_of,
@@ -73,7 +79,7 @@ from actors.service.life import (
     wants_role,
 )
 from actors.service.part import has_role
-from actors.service.reconfiguring import rewritten
+from actors.service.reconfiguring import is_telling, rewritten
 from actors.service.record import decode
 from actors.service.rendering import adopted, again, user_changed
 from actors.service.sealed import applied, opened
@@ -105,8 +111,9 @@ from actors.service.stopping import (
     stop,
     stopped_process,
 )
+from actors.service.taking import follow
 from actors.service.telling import tell
-from actors.service.updating import is_late, leaves, proven, stays, take, withdraw
+from actors.service.updating import is_late, leaves, proven, stays
 
 
 def begin(life: Life, data: bytes | None, at: Moment) -> Decision:
@@ -193,12 +200,8 @@ def _react(life: Life, message: Message, call: str, at: Moment) -> Decision:
             return not_started(life, f"{path} cannot be written: {reason}", at)
         case PersistFailed():
             return unwritten.again(life)
-        case TakeRelease():
-            return take(life, message, at)
-        case WithdrawService(for_s):
-            return withdraw(life, for_s)
-        case ReturnService():
-            return replace(life, withdrawn=False), []
+        case TakeRelease() | TakeConfiguration() | WithdrawService() | ReturnService():
+            return follow(life, message, at)
         case HookDue(hook, pid):
             return hook_due(life, hook, pid, at)
         case Elections() | HookOutput() | CallFailed() if call:
@@ -338,11 +341,11 @@ def _as_desired(life: Life, at: Moment) -> Decision:
             return finish(life)
         case "settling" | "up" if is_late(life, at):
             return stays(life), []
-        case "settling" | "up" if outdated(life) or life.taking is not None:
+        case "settling" | "up" if outdated(life) or goes(life):
             if roles.hands_over(life):
                 return roles.hand_over(life, _why_stopped(life))
             return stop(life, _why_stopped(life), at)
-        case "up" if is_unproven(life) and life.health in HEALTHY:
+        case "up" if is_unproven(life) and life.health in HEALTHY and not is_telling(life):
             return proven(life)
         case "settling" | "up" if life.part.handing:
             return roles.kept(life)
@@ -367,10 +370,10 @@ def _why_stopped(life: Life) -> str:
             return "it was unloaded"
         case "down":
             return "it was stopped"
-        case _ if outdated(life) or life.taking is None:
+        case _ if outdated(life) or not goes(life):
             return "its spec changed; it starts again"
         case _:
-            return f"it goes to {life.taking.ident}"
+            return f"it goes to {life.taking.ident if life.taking else 'another configuration'}"
 
 
 def _timeout(life: Life, said: int | None) -> Life:
@@ -437,7 +440,7 @@ def _exited(life: Life, end: ProcessExited, call: str, at: Moment) -> Decision:
         case "stopping":
             return stopped_process(life, end, at)
         case "settling" | "up":
-            if outdated(life) or life.taking is not None:  # it was handing over before its stop
+            if outdated(life) or goes(life):  # it was handing over before its stop
                 said = leaves(life)
                 life, effects = stopped_process(life, end, at)
                 return life, [*said, *effects]

@@ -40,13 +40,15 @@ def plan(life: Life, config: bytes | None, at: Moment) -> ServicePlan | CallFail
     made = make(as_it_runs(life), seen, package, at)
     if isinstance(made, str):
         return _refused(made)
-    before, after = _files(life.made), _files(made)
-    changed = [
-        path for path in sorted(before.keys() | after) if before.get(path) != after.get(path)
-    ]
-    return ServicePlan(
-        life.name, consequence(changed, made.hooks), _planned(changed, before, after), made.said
-    )
+    changed = changed_files(life.made, made)
+    planned = _planned(changed, _files(life.made), _files(made))
+    return ServicePlan(life.name, consequence(changed, made.hooks), planned, made.said)
+
+
+def changed_files(before: Made, after: Made) -> list[str]:
+    """The paths of files that are others, or only there in one of them."""
+    was, now = _files(before), _files(after)
+    return [path for path in sorted(was.keys() | now) if was.get(path) != now.get(path)]
 
 
 def configuration(life: Life) -> ServiceConfiguration | CallFailed:

@@ -17,9 +17,10 @@ import msgspec
 from actors.effects import Effect, Emit
 from actors.messages.depot import ServiceFilesChanged, ServicePrepared
 from actors.service.hook_runs import run_beside
-from actors.service.hooks import FILE_UPDATED, RECONFIGURE, RELOAD
+from actors.service.hooks import FILE_UPDATED, HEALTH_CHECK, RECONFIGURE, RELOAD
 from actors.service.life import Decision, Life, Moment
-from actors.service.rendering import again, files_tell
+from actors.service.rendering import again, files_tell, taken_up
+from actors.service.sealed import settled
 from actors.service.starting import persist
 from actors.service.stopping import stop
 
@@ -54,12 +55,21 @@ def rewritten(life: Life, answer: ServicePrepared, at: Moment) -> Decision:
     record = life.record
     assert record is not None, "a process without a record"
     life = replace(life, rendering="")
+    if is_late(life, at):
+        return again(settled(replace(life, taken=None, seen=None)), at)
     effects: list[Effect] = []
-    shown = files_tell(life)
-    exports = dict(life.made.exports) if life.made is not None else record.exports
-    if (answer.hooks, shown, exports) != (record.hooks, record.shown, record.exports):
-        record = msgspec.structs.replace(record, hooks=answer.hooks, shown=shown, exports=exports)
-        life = replace(life, record=record)
+    noted = msgspec.structs.replace(
+        record,
+        hooks=answer.hooks,
+        shown=files_tell(life),
+        exports=dict(life.made.exports) if life.made is not None else record.exports,
+        config=life.seen.source if life.seen is not None else record.config,
+    )
+    taken, life = life.taken, taken_up(replace(life, record=noted))
+    in_turn = taken is not None and life.taken is None
+    if in_turn:
+        life = _unproven(life, at)
+    if life.record != record:
         effects.append(persist(life))
     if not answer.changed:
         life, more = again(life, at)
@@ -76,3 +86,28 @@ def rewritten(life: Life, answer: ServicePrepared, at: Moment) -> Decision:
         effects = [*more, *effects]
     life, more = again(life, at)
     return life, [said, *more, *effects]
+
+
+def is_late(life: Life, at: Moment) -> bool:
+    """Whether files that a turn has brought were written after its leave had ended.
+
+    The process has not been told of them: they are taken back.
+    """
+    taken, seen = life.taken, life.seen
+    if taken is None or taken.restarts or seen is None or seen.source != taken.config:
+        return False
+    return taken.not_after_s > 0 and at.now > taken.not_after_s
+
+
+def _unproven(life: Life, at: Moment) -> Life:
+    """What is told of another configuration has to be seen healthy in it before it counts."""
+    assert life.record is not None, "a process without a record"
+    record = msgspec.structs.replace(life.record, unproven=True)
+    health = "unknown" if HEALTH_CHECK in record.hooks else life.health
+    return replace(life, record=record, health=health, told_s=at.now)
+
+
+def is_telling(life: Life) -> bool:
+    """Whether a hook tells the process of its configuration at this moment, or is about to."""
+    running = {hook for hook, _ in life.beside} | life.due
+    return bool(running & {RECONFIGURE, RELOAD})

@@ -9,6 +9,7 @@ import msgspec
 from actors.messages.base import MemberId
 from actors.messages.depot import PackageInfo
 from actors.messages.election import Role
+from actors.messages.groups import GroupConfig
 from actors.messages.service import ServiceSpec
 
 DIRECTORY = "services"
@@ -34,7 +35,8 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     starts after an end nobody asked for. `user`/`group` empty: the supervisor's own. `target` is
     the release its update strategy chose, for strategies that hold on to it. `unproven`: it was
     taken out of the census for another release, and has not been healthy in it yet. `exports` is
-    what the ring was told of its configuration.
+    what the ring was told of its configuration, `config` what was applied to its group when its
+    files were made, as it travels: what is encrypted stays so.
 
     `stands` is the group in whose election the service has a seat, or asks for one. `acts` is what
     the process acts as: a leader from before it is told, until it has ended or has been told
@@ -60,6 +62,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     over: int = 0
     unproven: bool = False
     exports: dict[str, Any] = {}
+    config: GroupConfig | None = None
 
 
 def record_path(service: str) -> str:

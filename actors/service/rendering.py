@@ -46,13 +46,13 @@ def view_of(life: Life) -> View | None:
     if templates is None or census is None or facts is None:
         return None
     if not takes_part(life):
-        return view(templates, spec, census, facts)
+        return view(templates, spec, census, facts, life.source)
     place = shown(life.part, life.record, files_tell(life), runs=life.phase in RUNNING)
     if place is None:
         return None
     known = census.elections.get(spec.service_group, GroupElections()).topology
     mine = topology(life.part, place, known)
-    seen = view(templates, spec, census, facts, position=place, topology=mine)
+    seen = view(templates, spec, census, facts, life.source, position=place, topology=mine)
     return None if unlisted(life, place) else seen
 
 
@@ -237,12 +237,24 @@ def again(life: Life, at: Moment) -> Decision:
 
 
 def files_say(life: Life, seen: View) -> Decision:
-    """Which position the files of a running service tell, durably."""
-    if life.record is None or life.record.shown == seen.position:
+    """Which position and configuration the files of a running service tell, durably."""
+    known = life.record
+    if known is None:
         return life, []
-    life = replace(life, record=msgspec.structs.replace(life.record, shown=seen.position))
+    record = msgspec.structs.replace(known, shown=seen.position, config=seen.source)
+    life = taken_up(replace(life, record=record))
+    if record == known:
+        return life, []
     assert life.record is not None
     return life, [Persist(record_path(life.name), encode(life.record))]
+
+
+def taken_up(life: Life) -> Life:
+    """What its turn has brought is what its files were made with."""
+    assert life.record is not None, "files of a service without a record"
+    taken = life.taken
+    done = taken is not None and not taken.restarts and taken.config == life.record.config
+    return replace(life, taken=None) if done else life
 
 
 def as_it_runs(life: Life) -> Life:

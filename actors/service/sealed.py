@@ -1,5 +1,7 @@
 """What is encrypted for the service's group: opened by who has the keys, kept in memory alone.
 
+What counts may be another configuration than the one in force, where the group rolls (`in_force`).
+
 While an answer is awaited everything stays as it is. What cannot be opened is said, once for each
 reason, and changes nothing: the configuration held before stays in force, files stay as they are.
 It is tried again whenever the census repeats what was applied, so a key that comes later counts.
@@ -22,7 +24,7 @@ from actors.messages.groups import (
     SealedKept,
     SealedOpened,
 )
-from actors.service.life import Decision, Life, Moment, spec_of
+from actors.service.life import Decision, Life, Moment, ran_config, spec_of
 
 KEYS: Final = "port/packages"
 Fact = TypeVar("Fact", GroupConfig, GroupFile)
@@ -33,7 +35,7 @@ def applied(life: Life, told: GroupFacts, at: Moment) -> Decision:
     life = replace(life, told=told)
     shut = [f.data for f in _sealed(life) if not isinstance(life.opened.get(f.data), bytes)]
     if not shut:
-        return _taken(replace(life, opening="")), []
+        return settled(replace(life, opening="")), []
     number = life.number + 1
     call = f"{at.instance}:open:{number}"
     question = OpenSealed(spec_of(life).service_group, tuple(shut))
@@ -50,32 +52,59 @@ def opened(life: Life, answer: SealedOpened) -> Decision:
             said.append(Emit(SealedKept(fact.service_group, _words(fact), content)))
     known = {**life.opened, **answer.contents}
     kept = {fact.data: known[fact.data] for fact in sealed if fact.data in known}
-    return _taken(replace(life, opening="", opened=kept)), said
+    return settled(replace(life, opening="", opened=kept)), said
 
 
-def _taken(life: Life) -> Life:
-    """Let what was told be in force, as far as it is open."""
-    assert life.told is not None, "nothing was told"
+def settled(life: Life) -> Life:
+    """Let what counts be in force here, as far as it is open."""
+    if life.told is None:
+        return life
     group = spec_of(life).service_group
-    config = life.told.configs.get(group)
-    held = life.held if life.held is not None and life.held.service_group == group else None
+    source = in_force(life)
+    config = _open(source, life.opened) if source is not None else None
     shut = False
-    if config is not None and (config := _open(config, life.opened)) is None:
-        config, shut = held, held is None
+    if source is not None and config is None:
+        same = life.held is not None and life.held.service_group == group
+        config, source = (life.held, life.source) if same else (None, None)
+        shut = not same
     files = (_open(file, life.opened) for file in life.told.files.get(group, ()))
     facts = GroupFacts(
         {group: config} if config else {}, {group: tuple(file for file in files if file)}
     )
-    return replace(life, facts=facts, held=config, shut=shut)
+    return replace(life, facts=facts, held=config, source=source, shut=shut)
+
+
+def in_force(life: Life) -> GroupConfig | None:
+    """The configuration that counts for this service now, as it travels; None for none.
+
+    In a group that rolls it is what the service's own turn has brought, as long as the ring's is
+    not newer; and a newer one that was rolled out waits for a turn, or a start. What was applied to
+    all at once counts at once.
+    """
+    assert life.told is not None, "nothing was told"
+    spec = spec_of(life)
+    ring, ran = life.told.configs.get(spec.service_group), ran_config(life)
+    version = ring.version if ring is not None else 0
+    if spec.update_strategy != "rolling":
+        return ring
+    if life.taken is not None and not life.taken.restarts:
+        return life.taken.config
+    if ran is not None and ran.version > version:
+        return ran
+    newer = ring is not None and (ran is None or version > ran.version)
+    waits = newer and ring is not None and ring.rolling and life.pid is not None
+    return ran if waits else ring
 
 
 def _sealed(life: Life) -> list[GroupConfig | GroupFile]:
-    """What is encrypted for the own group."""
+    """What is encrypted for the own group: what counts, and what a turn is about to bring."""
     if life.told is None:
         return []
     group = spec_of(life).service_group
-    config = life.told.configs.get(group)
-    facts: list[GroupConfig | GroupFile] = [config] if config is not None else []
+    found = (in_force(life), life.next_config)
+    facts: list[GroupConfig | GroupFile] = [
+        config for config in found if config is not None and config.service_group == group
+    ]
     return [fact for fact in (*facts, *life.told.files.get(group, ())) if fact.sealed]
 
 

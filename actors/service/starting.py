@@ -116,6 +116,7 @@ def resolve(life: Life, at: Moment) -> Decision:
     spec, record = spec_of(life), life.record
     life = replace(life, phase="resolving", reason="", package=None, next_try_s=0.0)
     life = replace(life, templates=None, census=None, facts=None)  # they may be of long ago
+    life = replace(life, taken=None)
     life, asked = ask_role(life)  # never from what was told before
     life, why = ask_why(life, at)
     life, effects = _resolve(life, spec, record, at)
@@ -296,6 +297,7 @@ def _record(life: Life, answer: ServicePrepared) -> Record:
         over=before.over,
         unproven=before.unproven,
         exports=dict(life.made.exports) if life.made is not None else before.exports,
+        config=life.seen.source if life.seen is not None else before.config,
     )
 
 

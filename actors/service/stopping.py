@@ -25,6 +25,7 @@ from actors.service.life import (
     Moment,
     acts_as_leader,
     desire,
+    goes,
     spec_of,
     stop_signal,
     stop_timeout_s,
@@ -42,8 +43,8 @@ def stop(life: Life, reason: str, at: Moment) -> Decision:
     """Ask the process to end; the hooks beside it end at once."""
     said = leaves(life)
     life, effects = end_beside(life)
-    record, goes = life.record, life.taking is not None
-    if record is not None and life.withdrawn and goes:
+    record = life.record
+    if record is not None and life.withdrawn and goes(life):
         life = replace(life, record=msgspec.structs.replace(record, unproven=True))
     life = replace(life, phase="stopping", reason=reason, health="unknown", withdrawn=False)
     life, order = order_stop(life, at)
@@ -123,11 +124,14 @@ def stopped(life: Life) -> Decision:
     life, effects = forget(life)
     if record is None:
         return life, effects
-    package = life.taking or (record.package if life.again else None)
+    brought = life.taken is not None and life.taken.restarts
+    package = life.taking or (record.package if life.again or brought else None)
     rest = msgspec.structs.replace(
         record, init_done=False, post_run_done=False, pid=None, package=package
     )
-    life = replace(life, record=rest, again=False, taking=None, taking_until_s=0.0)
+    if life.taken is not None and brought:
+        rest = msgspec.structs.replace(rest, config=life.taken.config)
+    life = replace(life, record=rest, again=False, taking=None, taking_until_s=0.0, taken=None)
     return life, effects if desire(life) == "gone" else [*effects, persist(life)]
 
 

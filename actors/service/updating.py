@@ -10,14 +10,16 @@ from actors.effects import After, Cancel, Effect, Emit, Reply, Send
 from actors.messages.depot import PackageInfo, PackageResolved
 from actors.messages.process import StopProcess
 from actors.messages.runtime import CallFailed, Ok
-from actors.messages.update import ReleaseTaken, ReturnService, TakeRelease
+from actors.messages.update import ConfigurationTaken, ReleaseTaken, ReturnService, TakeRelease
 from actors.service.gates import binds_problem
 from actors.service.life import (
     RUNNING,
     Decision,
     Life,
     Moment,
+    config_version,
     desire,
+    goes,
     outdated,
     package_of,
     spec_of,
@@ -69,18 +71,31 @@ def take(life: Life, order: TakeRelease, at: Moment) -> Decision:
 
 
 def leaves(life: Life) -> list[Effect]:
-    """What is said when it is stopped to go to another release."""
+    """What is said when it is stopped to go to another release, or configuration."""
+    taken = life.taken
+    if taken is not None and taken.restarts:
+        version = taken.config.version if taken.config is not None else 0
+        return [takes(life, version)]
     return [_goes(life, package_of(life), life.taking)] if life.taking is not None else []
 
 
+def takes(life: Life, version: int) -> Effect:
+    """What is said when it goes to another configuration of its group."""
+    group = spec_of(life).service_group
+    return Emit(ConfigurationTaken(life.name, config_version(life), version, group))
+
+
 def is_late(life: Life, at: Moment) -> bool:
-    """Whether it was not stopped in time for the release that it was told to go to."""
+    """Whether it was not stopped in time for what it was told to go to."""
     until_s = life.taking_until_s
-    return life.taking is not None and 0 < until_s < at.now and not outdated(life)
+    if life.taken is not None and life.taken.restarts:
+        until_s = life.taken.not_after_s
+    return goes(life) and 0 < until_s < at.now and not outdated(life)
 
 
 def stays(life: Life) -> Life:
-    """It stays in the release that it runs."""
+    """It stays in the release, and with the configuration, that it runs."""
+    life = replace(life, taken=None)
     if life.taking is None:
         return life
     life = replace(life, taking=None, taking_until_s=0.0)

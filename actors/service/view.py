@@ -19,14 +19,15 @@ class View:
     """All that the files of one service depend on: as long as it is equal, so are they.
 
     `groups` are its own and those it is bound to, by name; an empty one is not in the census.
-    `elections` are those of the same groups, in the same order, its own as this member knows it
-    (`position` is what it takes itself for).
+    `config` is open, `source` the same as it travels. `elections` are those of the same groups, in
+    the same order, its own as this member knows it (`position` is what it takes itself for).
     """
 
     templates: TemplatesRead
     spec: ServiceSpec
     groups: tuple[tuple[str, tuple[GroupMember, ...]], ...]
     config: GroupConfig | None
+    source: GroupConfig | None
     files: tuple[GroupFile, ...]
     elections: tuple[GroupElections, ...] = ()
     position: Position = NOWHERE
@@ -63,6 +64,7 @@ def view(
     spec: ServiceSpec,
     census: Census,
     facts: GroupFacts,
+    source: GroupConfig | None,
     *,
     position: Position = NOWHERE,
     topology: GroupElection | None = None,
@@ -76,7 +78,16 @@ def view(
         at = names.index(own)
         elections[at] = msgspec.structs.replace(elections[at], topology=topology)
     config, files = facts.configs.get(own), facts.files.get(own, ())
-    return View(templates, spec, groups, config, files, tuple(elections), position)
+    return View(
+        templates,
+        spec,
+        groups,
+        config,
+        source if config else None,
+        files,
+        tuple(elections),
+        position,
+    )
 
 
 def _told(found: GroupElections) -> GroupElections:

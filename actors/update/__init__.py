@@ -2,8 +2,9 @@
 
 `update` is the parent, with a child `update/<name>` for each service that has a strategy. It either
 follows its channel by itself (`at_once`), or rolls with its group (`rolling`): what a group decides
-is kept by `memory`, what comes next is a function in `moves`, carried out by the conductor
-(`conduct`), and what a member does in its turn is `turn`. Rollouts are a group's own, so that a
+is kept by `memory`, where it should go is `aims`, what comes next is a function in `moves`, carried
+out by the conductor (`conduct`), and what a member does in its turn is `turn`. A configuration
+(`configs`) goes the way of a release. Rollouts are a group's own, so that a
 member that was away, or is new, learns where the group stands.
 
 Decisions:
@@ -51,6 +52,22 @@ Rejected: waiting for the dead, which is how rollouts of other systems never end
 2026-11-25: The conductor never is the topology leader while there is another member: it does not
 stand. The topology leader's turn comes last, and begins with handing over. Rejected: conducting by
 the topology leader, which would have to stop itself in the middle.
+
+2026-11-25: A configuration for turns is a rumor of its own kind (`staged`), and becomes the one in
+force when all have gone to it. A member takes it by an order that carries it, and what it runs with
+is in its service's record. Rejected: one rumor with both, in which two operators lose one another's
+word; and marking members in the rumor, which is the rollout's to know.
+
+2026-11-25: A configuration that fails is taken back, whatever `--on-failure` says: the one in force
+is known to work, and nothing has to be fetched for it. Rejected: halting with a group that runs two
+configurations, of which `hab config show` can name only one as in force.
+
+2026-11-25: Versions in force and staged ones are one sequence, and what is staged is never
+withdrawn: it counts until something newer does, and a refused one is remembered like a release.
+Rejected: withdrawing the rumor, whose tombstone has to outdo a version that people choose.
+
+2026-11-25: What was rolled out is not applied by a running member without a turn, even when it is
+in force: whoever comes back from a partition would do so together with others. A start takes it.
 
 2026-11-25: What runs is compared with what is offered after each message, and the service is asked
 to take a release for as long as it runs another. Nothing has to remember an order that was lost

@@ -34,8 +34,10 @@ from actors.messages.rollout import (
     standing_of,
 )
 from actors.messages.runtime import CallFailed, Ok
+from actors.update.configs import promotion
 from actors.update.memory import is_majority
-from actors.update.moves import Decide, Grant, Heard, Move, Scene, Wait, next_move, ordered
+from actors.update.moves import Decide, Grant, Move, Wait, next_move, ordered
+from actors.update.scene import Heard, Scene
 
 TICK_S: Final = 1.0  # between two looks; what was not answered is asked again with each
 GRANT_S: Final = 4.5  # a turn may stop its service so long after the report that it answers
@@ -213,6 +215,7 @@ def _count(state: Conducting, scene: Scene) -> Decision:
         step.attempt,
     )
     effects: list[Effect] = [Emit(said), told_ring(step)]
+    effects += promotion(step, scene.configs, said=False)
     effects += [Reply(Ok(state.what), ticket) for ticket in state.answers]
     state = replace(
         state, stage="ready", rollout=step, step=None, answers=(), learned=state.holders
@@ -236,6 +239,8 @@ def _reported(state: Conducting, member: MemberId, report: RolloutReport, scene:
     moved_s = scene.now
     if before is not None:
         was, now = before.report, report
+        if was.instance == now.instance and now.at_s < was.at_s:
+            return state, []  # a frame that was late
         same = (was.instance, was.epoch, was.turns) == (now.instance, now.epoch, now.turns)
         if same and was.progress >= now.progress:
             moved_s = before.moved_s

@@ -12,8 +12,6 @@ for `patience_s`. A dead member is skipped; one that is only suspected is waited
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -22,56 +20,15 @@ import msgspec
 from actors.messages.base import MemberId
 from actors.messages.rollout import (
     MOST_REFUSED,
-    OnFailure,
     Rollout,
-    RolloutReport,
-    Seated,
+    configuration,
+    configuration_of,
 )
+from actors.update.aims import opened, serves, superseded
+from actors.update.scene import FRESH_S, Scene, is_away, runs, short
 
-FRESH_S: Final = 3.0  # reports are asked for each second; three may get lost
-PATIENCE: Final = 3.0  # grace times without progress after which a member's try has failed
 TRIES: Final = 2  # of a member, before its failure counts
 UNDER_WAY: Final = frozenset(("restarting", "proving"))  # the service has been stopped for it
-
-
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """A member of the group as the ring sees it. `gone`: confirmed dead, or departed."""
-
-    release: str
-    gone: bool = False
-    leads: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """A member's last report, when it came, and when its progress last grew."""
-
-    report: RolloutReport
-    at_s: float
-    moved_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """All that a move depends on. `wanted` is the release the depot offers; empty: not known.
-
-    `given_s`: when the open turn was decided, or first known here; `waited_s`: for how long the
-    conductor has waited for the same.
-    """
-
-    me: MemberId
-    seated: Seated
-    peers: Mapping[MemberId, Peer]
-    heard: Mapping[MemberId, Heard]
-    wanted: str
-    on_failure: OnFailure
-    grace_s: float
-    patience_s: float
-    now: float
-    wall: float = 0.0
-    given_s: float = 0.0
-    waited_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,19 +39,19 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
-class Decide:
-    """Have this step decided; its term and step are filled in by who conducts."""
-
-    rollout: Rollout
-    what: str
-
-
-@dataclass(frozen=True, slots=True)
 class Grant:
     """Tell the member whose turn it is to go on; `reason` is what it waits for itself, if so."""
 
     to: MemberId
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decide:
+    """Have this step decided; its term and step are filled in by who conducts."""
+
+    rollout: Rollout
+    what: str
 
 
 Move: TypeAlias = Wait | Decide | Grant
@@ -103,53 +60,21 @@ Move: TypeAlias = Wait | Decide | Grant
 def next_move(rollout: Rollout | None, group: str, scene: Scene) -> Move:
     """What to do now; `rollout` is the newest decided step of the group, None for none."""
     if rollout is None:
-        return _opened(Rollout(group, 0, 0, 0, ""), scene) or Wait(_at_rest(scene, ""))
+        begun = Rollout(group, 0, 0, 0, "")
+        return _open(begun, scene) or Wait(_at_rest(begun, scene))
+    if rollout.state in ("rolling", "paused", "halted") and (newer := superseded(rollout, scene)):
+        over = _with(rollout, state="aborted", turn="", attempt=0, reason=newer)
+        return Decide(over, f"{rollout.target} is out of date: {newer}")
     if rollout.turn:
         return _settle(rollout, scene)
-    if rollout.state != "rolling" or not _serves(rollout, scene):
-        return _opened(rollout, scene) or Wait(_resting(rollout, scene))
+    if rollout.state != "rolling" or not serves(rollout, scene):
+        return _open(rollout, scene) or Wait(_resting(rollout, scene))
     return _proceed(rollout, scene)
 
 
-def short(member: MemberId) -> str:
-    """A member as people read it."""
-    return member[:8]
-
-
-# ── opening ──
-
-
-def _serves(rollout: Rollout, scene: Scene) -> bool:
-    """Whether a rolling update still goes where the group should go."""
-    return rollout.returns or scene.wanted in ("", rollout.target, *rollout.refused)
-
-
-def _opened(rollout: Rollout, scene: Scene) -> Decide | None:
-    """Open the next epoch, if there is a release to go to and somebody who runs another."""
-    target = scene.wanted
-    if not target or target in rollout.refused or rollout.state == "paused":
-        return None
-    if rollout.state in ("aborted", "halted") and target == rollout.target:
-        return None  # until an operator says otherwise
-    living = {m: peer for m, peer in scene.peers.items() if not _is_away(m, scene)}
-    behind = [m for m in sorted(living) if living[m].release != target]
-    if not behind:
-        return None
-    behind.sort(key=lambda m: living[m].leads)  # stable: the topology leader comes last
-    releases = Counter(living[m].release for m in behind)
-    back = rollout.target if rollout.state == "done" else rollout.back
-    opened = Rollout(
-        rollout.service_group,
-        rollout.epoch + 1,
-        0,
-        0,
-        target,
-        back=back if back not in ("", target) else max(sorted(releases), key=releases.__getitem__),
-        order=tuple(behind),
-        refused=rollout.refused,
-        opened_wall=scene.wall,
-    )
-    return Decide(opened, f"{len(behind)} of {len(living)} members go from {opened.back}")
+def _open(rollout: Rollout, scene: Scene) -> Decide | None:
+    found = opened(rollout, scene)
+    return Decide(*found) if found is not None else None
 
 
 # ── between turns ──
@@ -158,7 +83,7 @@ def _opened(rollout: Rollout, scene: Scene) -> Decide | None:
 def _proceed(rollout: Rollout, scene: Scene) -> Move:
     """Give the next turn, or end."""
     pending = [m for m in rollout.order if m not in {*rollout.updated, *rollout.skipped}]
-    away = [m for m in pending if _is_away(m, scene)]
+    away = [m for m in pending if is_away(m, scene)]
     if away:
         skipped = (*rollout.skipped, *away)
         said = ", ".join(short(m) for m in away)
@@ -166,9 +91,12 @@ def _proceed(rollout: Rollout, scene: Scene) -> Move:
     late = [m for m in sorted(scene.peers) if _is_late(m, rollout, scene)]
     if late:
         order = (*(m for m in rollout.order if m not in late), *late)
-        skipped = tuple(m for m in rollout.skipped if m not in late)
+        left = {
+            name: tuple(m for m in getattr(rollout, name) if m not in late)
+            for name in ("skipped", "updated")
+        }
         said = ", ".join(short(m) for m in late)
-        return Decide(_with(rollout, order=order, skipped=skipped), f"{said} is to go too")
+        return Decide(_with(rollout, order=order, **left), f"{said} is to go too")
     if not pending:
         return Decide(_with(rollout, state="done"), "all members have gone")
     member = min(
@@ -186,11 +114,22 @@ def _proceed(rollout: Rollout, scene: Scene) -> Move:
 
 def _is_late(member: MemberId, rollout: Rollout, scene: Scene) -> bool:
     """Whether a member came, or came back, after the order was made, and has to go too."""
-    if _is_away(member, scene) or scene.peers[member].release == rollout.target:
+    if is_away(member, scene):
+        return False
+    if member not in rollout.updated and runs(scene.peers[member], rollout.target):
         return False
     if member in rollout.skipped:
         return True
-    return member not in rollout.order and member not in rollout.updated
+    if member in rollout.updated:
+        return configuration_of(rollout.target) is not None and _has_lost_it(member, rollout, scene)
+    return member not in rollout.order
+
+
+def _has_lost_it(member: MemberId, rollout: Rollout, scene: Scene) -> bool:
+    """Whether a member that has gone says that it runs another configuration: loaded anew, say."""
+    heard = scene.heard.get(member)
+    fresh = heard is not None and scene.now - heard.at_s <= FRESH_S
+    return fresh and heard is not None and heard.report.config != configuration_of(rollout.target)
 
 
 def _is_broken(member: MemberId, rollout: Rollout, scene: Scene) -> bool:
@@ -202,9 +141,8 @@ def _is_broken(member: MemberId, rollout: Rollout, scene: Scene) -> bool:
     if heard is None or scene.now - heard.at_s > FRESH_S:
         return False
     report = heard.report
-    return report.release not in (rollout.back, rollout.target) and not (
-        report.up and report.healthy
-    )
+    runs_one = any(runs(report, target) for target in (rollout.back, rollout.target))
+    return not runs_one and not (report.up and report.healthy)
 
 
 def _gate(member: MemberId, rollout: Rollout, scene: Scene) -> str:
@@ -234,8 +172,8 @@ def _sick(rollout: Rollout, scene: Scene) -> MemberId:
         if heard is None or scene.peers[member].gone or scene.now - heard.at_s > FRESH_S:
             continue
         report = heard.report
-        runs = report.release == rollout.target and not report.stopped
-        if runs and not (report.up and report.healthy and report.well_s >= scene.grace_s):
+        gone = runs(report, rollout.target) and not report.stopped
+        if gone and not (report.up and report.healthy and report.well_s >= scene.grace_s):
             return member
     return ""
 
@@ -245,7 +183,7 @@ def _sick(rollout: Rollout, scene: Scene) -> MemberId:
 
 def _settle(rollout: Rollout, scene: Scene) -> Move:
     member = rollout.turn
-    if _is_away(member, scene):
+    if is_away(member, scene):
         skipped = (*rollout.skipped, member)
         left = _with(rollout, turn="", attempt=0, skipped=skipped)
         return Decide(left, f"skips {short(member)}: gone, or stopped")
@@ -257,7 +195,11 @@ def _settle(rollout: Rollout, scene: Scene) -> Move:
             _with(rollout, turn="", attempt=0, updated=(*rollout.updated, member)),
             f"{short(member)} runs {rollout.target} and is healthy",
         )
+    stale = configuration_of(rollout.target) is not None and not serves(rollout, scene)
     if report is not None and mine and report.phase == "failed":
+        if stale:
+            left = _with(rollout, turn="", attempt=0)
+            return Decide(left, f"{short(member)} failed, and another configuration is staged")
         return _failed(rollout, report.reason, scene)
     moved_s = max(scene.given_s, heard.moved_s if heard is not None and mine else 0.0)
     if scene.now - moved_s > scene.patience_s:
@@ -268,9 +210,9 @@ def _settle(rollout: Rollout, scene: Scene) -> Move:
     if phase in UNDER_WAY:
         proves = f"up, and has to stay healthy for {scene.grace_s:g} s"
         return Wait(f"{short(member)} is {proves if phase == 'proving' else phase}")
-    if rollout.state != "rolling":
+    if rollout.state != "rolling" or stale:
         return Decide(_with(rollout, turn=""), f"the turn of {short(member)} is taken back")
-    if not _serves(rollout, scene):
+    if not serves(rollout, scene):
         return Decide(_with(rollout, turn=""), f"{scene.wanted} is offered by now")
     if reason := _gate(member, rollout, scene):
         # Where it cannot be helped in time, the turn is nobody's fault: it is taken back.
@@ -294,13 +236,13 @@ def _given_up(rollout: Rollout, member: MemberId, reason: str, scene: Scene) -> 
     """The release does not work at `member`: halt, or take all back who run it, that one first."""
     refused = (*rollout.refused, rollout.target)[-MOST_REFUSED:]
     reason = reason[:1024]
-    if scene.on_failure == "halt" or rollout.returns or rollout.back in ("", rollout.target):
+    # Going back to the configuration in force costs nothing, and a group runs one.
+    stays = scene.on_failure == "halt" and configuration_of(rollout.target) is None
+    if stays or rollout.returns or rollout.back in ("", rollout.target):
         halted = _with(rollout, state="halted", turn="", reason=reason, refused=refused)
         return Decide(halted, f"halted, because {reason}")
-    gone_there = {
-        *rollout.updated,
-        *(m for m, p in scene.peers.items() if p.release == rollout.target),
-    }
+    went = [m for m in reversed(rollout.updated) if m != member]
+    others = {m for m, peer in scene.peers.items() if runs(peer, rollout.target)}
     back = Rollout(
         rollout.service_group,
         rollout.epoch + 1,
@@ -308,7 +250,7 @@ def _given_up(rollout: Rollout, member: MemberId, reason: str, scene: Scene) -> 
         0,
         rollout.back,
         back=rollout.target,
-        order=(member, *sorted(gone_there - {member})),
+        order=(member, *went, *sorted(others - {member, *went})),
         returns=True,
         refused=refused,
         reason=reason,
@@ -349,22 +291,23 @@ def _resting(rollout: Rollout, scene: Scene) -> str:
     match rollout.state:
         case "paused" | "halted" | "aborted":
             return f"{rollout.state}: {rollout.reason}"
+        case "rolling":
+            return f"{rollout.target} is not known here yet"
         case _:
-            return _at_rest(scene, rollout.target)
+            return _at_rest(rollout, scene)
 
 
-def _at_rest(scene: Scene, target: str) -> str:
+def _at_rest(rollout: Rollout, scene: Scene) -> str:
     if not scene.wanted:
-        return "what the depot offers is not known yet"
-    if target and target != scene.wanted:
-        return f"{scene.wanted} is offered, and has failed before"
-    return f"all members run {scene.wanted}"
-
-
-def _is_away(member: MemberId, scene: Scene) -> bool:
-    """Whether a member is not to be waited for: dead, departed, or stopped by its operator."""
-    peer, heard = scene.peers.get(member), scene.heard.get(member)
-    return peer is None or peer.gone or (heard is not None and heard.report.stopped)
+        said = "what the depot offers is not known yet"
+    elif scene.wanted in rollout.refused:
+        said = f"{scene.wanted} is offered, and has failed before"
+    else:
+        said = f"all members run {scene.wanted}"
+    staged = configuration(scene.configs.next) if scene.configs is not None else ""
+    if staged in rollout.refused:
+        return f"{said}; {staged} is staged, and has failed before"
+    return said
 
 
 def _with(rollout: Rollout, **changes: object) -> Rollout:

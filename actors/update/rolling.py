@@ -26,6 +26,7 @@ from actors.messages.election_orders import (
     WithdrawFromElection,
 )
 from actors.messages.envelope import Ticket
+from actors.messages.groups import GroupFacts
 from actors.messages.ring import Census, PublishRumor, Subscribe
 from actors.messages.rollout import (
     AskReport,
@@ -58,8 +59,9 @@ from actors.messages.update import (
 )
 from actors.update import at_once, conduct, memory, turn
 from actors.update.conduct import Conducting
+from actors.update.configs import Configs, configs_of, promotion
 from actors.update.memory import Memory
-from actors.update.moves import PATIENCE, Peer, Scene
+from actors.update.scene import PATIENCE, Peer, Scene
 from actors.update.state import Moment, Updating, is_pinned
 from actors.update.turn import Grounds, Turn
 from actors.update.views import status_of, view
@@ -85,7 +87,8 @@ class Rolling:
 
     `keyed`: the ring has a key. `seated` are the voters, as the own election has them; `leader`
     conducts, in `term` as far as the election said, and `topology` leads the service. `well_since`:
-    since when the service is up and healthy. `told` is what specs was told last.
+    since when the service is up and healthy. `configs` are the group's. `told` is what specs was
+    told last.
     """
 
     me: MemberId
@@ -105,6 +108,7 @@ class Rolling:
     peers: Mapping[MemberId, Peer] = field(default_factory=dict)
     seated: Seated = field(default_factory=lambda: Seated(()))
     told: UpdateStatus | None = None
+    configs: Configs | None = None
     well_since: float | None = None
 
     @property
@@ -155,6 +159,8 @@ def _react(rolling: Rolling, message: Message, on: Heard, at: Moment) -> Decisio
             return _poll(rolling, message, on, at)
         case Census():
             return _ring(rolling, message), []
+        case GroupFacts():
+            return replace(rolling, configs=configs_of(message, rolling.group)), []
         case Elections():
             rolling = _seats(rolling, message)
             missed = rolling.leader == rolling.me and rolling.conducting is None
@@ -226,8 +232,9 @@ def _stand(rolling: Rolling) -> Decision:
     decided = conducting.rollout if conducting is not None else None
     return rolling, [
         *([conduct.told_ring(decided)] if decided is not None else []),
+        *promotion(decided, rolling.configs, said=True),
         Send("election", stand),
-        Send("census", Subscribe()),
+        Send("census", Subscribe(("config",))),
         Ask("election", QueryElections(rolling.group), SEATS),
         After(STAND_S, TickDue("stand"), name="stand"),
     ]
@@ -245,6 +252,7 @@ def _ring(rolling: Rolling, census: Census) -> Rolling:
             member.info.package,
             gone=member.health in ("confirmed", "departed"),
             leads=member.info.member == rolling.topology,
+            config=member.info.config,
         )
         for member in census.groups.get(rolling.group, ())
         if member.info.strategy == "rolling"
@@ -360,6 +368,7 @@ def grounds(rolling: Rolling, at: Moment) -> Grounds:
         float(spec.health_grace),
         at.now,
         at.now - rolling.well_since if rolling.well_since is not None else 0.0,
+        rolling.configs,
     )
 
 
@@ -406,6 +415,7 @@ def scene(rolling: Rolling, at: Moment) -> Scene:
         max(PATIENCE * spec.health_grace, 30.0),
         at.now,
         at.wall,
+        configs=rolling.configs,
     )
 
 

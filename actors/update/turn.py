@@ -24,10 +24,13 @@ from actors.messages.rollout import (
     TurnEnded,
     TurnPhase,
     UpdateTurn,
+    configuration,
+    configuration_of,
 )
 from actors.messages.runtime import CallFailed
 from actors.messages.service import HEALTHY, ServiceStatus
-from actors.messages.update import TakeRelease, WithdrawService
+from actors.messages.update import TakeConfiguration, TakeRelease, WithdrawService
+from actors.update.configs import Configs, find
 from actors.update.state import READY
 
 PROOFS: Final = 3.0  # grace times within which a service has to become healthy and stay so
@@ -42,6 +45,7 @@ WITHDRAWN_S: Final = 5.0  # a withdrawal is repeated each second; without that i
 class Grounds:
     """What a member's turn depends on. `leads`: this member is the topology leader of others.
 
+    `configs` are the group's configurations as this member knows them; None: not yet.
     `well_s`: for how long the service has been up and healthy.
     """
 
@@ -53,6 +57,7 @@ class Grounds:
     grace_s: float
     now: float
     well_s: float = 0.0
+    configs: Configs | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,7 @@ class Turn:
     `not_after_s`: until when it may stop the service. `since_s`: when the phase began.
     `healthy_s`: since when the service is healthy, None while it is not. `restarts`: of the service
     when it began to prove itself. `call` is the open question; before `again_s` none is asked.
+    `fits`: the service could run with the configuration that its turn is about.
     """
 
     rollout: Rollout | None = None
@@ -70,6 +76,7 @@ class Turn:
     since_s: float = 0.0
     progress: int = 0
     package: PackageResolved | None = None
+    fits: bool = False
     healthy_s: float | None = None
     restarts: int = 0
     call: str = ""
@@ -119,11 +126,11 @@ def look(turn: Turn, on: Grounds) -> Decision:
         return turn, []
     match turn.phase:
         case "installing":
-            if standing.package == rollout.target:
+            if is_there(standing, rollout.target):
                 return _prove(turn, standing, on), []
-            if turn.package is not None:
+            if turn.package is not None or turn.fits:
                 return _leave(turn, on)
-            return (turn, []) if _waits(turn, on) else _install(turn, standing, rollout, on)
+            return (turn, []) if _waits(turn, on) else _prepare(turn, standing, rollout, on)
         case "handing-over":
             if not on.leads:
                 return _leave(turn, on)
@@ -131,9 +138,9 @@ def look(turn: Turn, on: Grounds) -> Decision:
         case "draining":
             return _drain(turn, standing, rollout, on)
         case "restarting":
-            if standing.package == rollout.target and standing.stage not in ("stopping", "down"):
+            if is_there(standing, rollout.target) and standing.stage not in ("stopping", "down"):
                 return _prove(turn, standing, on), []
-            return _take(turn, standing, on)
+            return _take(turn, standing, rollout, on)
         case _:
             return _proof(turn, standing, rollout, on)
 
@@ -148,6 +155,8 @@ def answered(
     match answer:
         case PackageResolved() if turn.phase == "installing":
             return look(replace(turn, package=answer, progress=turn.progress + 1, reason=""), on)
+        case None if turn.phase == "installing":
+            return look(replace(turn, fits=True, progress=turn.progress + 1), on)
         case CallFailed(code="not-leader"):
             return replace(turn, again_s=on.now + AGAIN_S), []  # it led when last heard of
         case CallFailed(kind="Refused", code=code, text=text) if code == UNAVAILABLE:
@@ -185,13 +194,23 @@ def report(turn: Turn, service_group: str, term: int, on: Grounds) -> RolloutRep
         phase=turn.phase,
         progress=turn.progress,
         reason=turn.reason[:1024],
+        config=standing.config if standing is not None else 0,
     )
 
 
 # ── before the stop ──
 
 
-def _install(turn: Turn, standing: ServiceStatus, rollout: Rollout, on: Grounds) -> Decision:
+def is_there(standing: ServiceStatus, target: str) -> bool:
+    """Whether a service runs what a rollout goes to."""
+    version = configuration_of(target)
+    return standing.package == target if version is None else standing.config == version
+
+
+def _prepare(turn: Turn, standing: ServiceStatus, rollout: Rollout, on: Grounds) -> Decision:
+    """Have the release installed, or the configuration tried, while the service serves."""
+    if configuration_of(rollout.target) is not None:
+        return _ask_to_take(turn, standing, rollout, on, check=True)
     spec = standing.spec
     order = ResolvePackage(rollout.target, True, spec.config_from, spec.channel, spec.bldr_url)
     turn = _asking(turn, "install", on)
@@ -221,7 +240,7 @@ def _drain(turn: Turn, standing: ServiceStatus, rollout: Rollout, on: Grounds) -
         return turn, [_withdraw(on)]
     turn = _phase(turn, "restarting", on)
     began = TurnBegan(rollout.service_group, *rollout.turn_id, rollout.target)
-    turn, effects = _take(turn, standing, on)
+    turn, effects = _take(turn, standing, rollout, on)
     return turn, [Emit(began), *effects]
 
 
@@ -233,7 +252,7 @@ def _withdraw(on: Grounds) -> Effect:
 # ── from the stop on ──
 
 
-def _take(turn: Turn, standing: ServiceStatus, on: Grounds) -> Decision:
+def _take(turn: Turn, standing: ServiceStatus, rollout: Rollout, on: Grounds) -> Decision:
     """Ask the service to go, for as long as that is allowed."""
     if on.now >= turn.not_after_s:
         if standing.stage == "up" and on.now >= turn.not_after_s + SPARE_S:
@@ -242,9 +261,26 @@ def _take(turn: Turn, standing: ServiceStatus, on: Grounds) -> Decision:
         return turn, []
     if _waits(turn, on) or standing.stage not in (*READY, "initializing"):
         return turn, []
+    if configuration_of(rollout.target) is not None:
+        return _ask_to_take(turn, standing, rollout, on)
     assert turn.package is not None, "nothing to go to"
     order = TakeRelease(turn.package, turn.not_after_s)
     turn = _asking(turn, "take", on)
+    return turn, [Ask(f"service/{standing.spec.service}", order, turn.call)]
+
+
+def _ask_to_take(
+    turn: Turn, standing: ServiceStatus, rollout: Rollout, on: Grounds, *, check: bool = False
+) -> Decision:
+    """Ask the service to go to a configuration, or whether it could, once this member has it."""
+    found = find(on.configs, configuration_of(rollout.target) or 0)
+    if found == "unknown":
+        return turn, []
+    if found == "superseded":
+        return _end(turn, "failed", f"{rollout.target} is out of date", on)
+    config = None if found == "none" else found
+    order = TakeConfiguration(config, turn.not_after_s, check)
+    turn = _asking(turn, "try" if check else "take", on)
     return turn, [Ask(f"service/{standing.spec.service}", order, turn.call)]
 
 
@@ -256,8 +292,10 @@ def _prove(turn: Turn, standing: ServiceStatus, on: Grounds) -> Turn:
 def _proof(turn: Turn, standing: ServiceStatus, rollout: Rollout, on: Grounds) -> Decision:
     """Healthy for the grace time, within three times that, without an end in between."""
     turn = replace(turn, progress=turn.progress + 1)  # bounded by what follows
-    if standing.package != rollout.target:
-        return _end(turn, "failed", f"it runs {standing.package} again", on)
+    if not is_there(standing, rollout.target):
+        config = configuration_of(rollout.target) is not None
+        runs = configuration(standing.config) if config else standing.package
+        return _end(turn, "failed", f"it runs {runs} again", on)
     if standing.restarts > turn.restarts:
         return _end(turn, "failed", standing.reason or "its process ended", on)
     healthy = standing.stage == "up" and standing.health in HEALTHY

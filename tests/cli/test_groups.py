@@ -11,6 +11,7 @@ from click.testing import Result
 
 from actors.adapters.boxes import open_sealed
 from actors.adapters.key_ring import KeyRing
+from actors.messages.base import Message
 from actors.messages.groups import (
     ApplyConfig,
     GroupConfig,
@@ -18,6 +19,16 @@ from actors.messages.groups import (
     GroupFile,
     QueryGroup,
     UploadFile,
+)
+from actors.messages.ring import (
+    Census,
+    GroupMember,
+    Member,
+    Members,
+    MemberView,
+    QueryCensus,
+    QueryMembers,
+    ServiceInfo,
 )
 from actors.messages.runtime import CallFailed
 from actors.messages.service import Accepted
@@ -66,21 +77,76 @@ def test_what_cannot_be_right_is_refused_without_a_supervisor(hab: Hab, tmp_path
     assert "nowhere" in missing.stderr
 
 
+def test_apply_rolling_stages_it_and_names_what_tells_how_far_it_is(hab: Hab, gateway: Any) -> None:
+    with gateway(lambda _: [Accepted("Staged configuration version 3", "e:1:1")]) as playing:
+        done = hab("config", "apply", "--rolling", GROUP, "3", text="port = 7000\n")
+    assert done.exit_code == 0, done.output
+    assert done.stdout == "Staged configuration version 3 (event e:1:1)\n"
+    assert f"`hab svc rollout status {GROUP}`" in done.stderr
+    config = GroupConfig(GROUP, 3, b"port = 7000\n", rolling=True)
+    assert playing.asked == [ApplyConfig(config)]
+
+
+A, B = ("a" * 32, "b" * 32)
+
+
+def knowing(facts: GroupFacts, **runs: int) -> Callable[[Message], list[Any]]:
+    """Answers with what was applied; members `a` and `b` run with these versions."""
+    members = tuple(
+        GroupMember(ServiceInfo(name * 32, GROUP, "core/redis", config=version), "alive")
+        for name, version in runs.items()
+    )
+
+    def answer(message: Message) -> list[Any]:
+        match message:
+            case QueryCensus():
+                return [Census(1, {GROUP: members} if members else {})]
+            case QueryMembers():
+                known = (Member(m, 1, "10.0.0.1:9638", name=n) for m, n in ((A, "one"), (B, "two")))
+                return [Members(A, "r", tuple(MemberView(one, "alive") for one in known))]
+            case _:
+                return [facts]
+
+    return answer
+
+
 def test_show_prints_the_toml_as_it_was_given(hab: Hab, gateway: Any) -> None:
     known = GroupFacts({GROUP: GroupConfig(GROUP, 4, b"port = 1")})
-    with gateway(lambda _: [known]) as playing:
+    with gateway(knowing(known)) as playing:
         shown, as_json = hab("config", "show", GROUP), hab("config", "show", GROUP, "--json")
     assert shown.stdout == "port = 1\n"
     assert "version 4" in shown.stderr
     said = json.loads(as_json.stdout)
     assert (said["schema"], said["version"], said["config"]) == ("config/1", 4, "port = 1")
+    assert (said["staged"], said["members"]) == (None, {})
     assert playing.asked[0] == QueryGroup(GROUP)
+
+
+def test_show_tells_which_version_is_staged_and_which_one_each_member_runs_with(
+    hab: Hab, gateway: Any
+) -> None:
+    staged = GroupConfig(GROUP, 5, b"port = 2", rolling=True)
+    known = GroupFacts({GROUP: GroupConfig(GROUP, 4, b"port = 1")}, staged={GROUP: staged})
+    with gateway(knowing(known, a=5, b=4)):
+        shown, as_json = hab("config", "show", GROUP), hab("config", "show", GROUP, "--json")
+    assert shown.stdout == "port = 1\n"
+    assert "staged is version 5; `hab svc rollout status redis.default`" in shown.stderr
+    assert "configuration 5 is what runs at one (aaaaaaaa, this supervisor)" in shown.stderr
+    assert "configuration 4 is what runs at two (bbbbbbbb)" in shown.stderr
+    said = json.loads(as_json.stdout)
+    assert (said["version"], said["staged"]["version"]) == (4, 5)
+    assert said["members"] == {A: 5, B: 4}
+    with gateway(knowing(GroupFacts(staged={GROUP: staged}), a=0)):
+        first = hab("config", "show", GROUP)
+    assert (first.exit_code, first.stdout) == (0, "")
+    assert "nothing is in force" in first.stderr
+    assert "no configuration is what runs at one" in first.stderr
 
 
 def test_show_of_a_group_without_configuration_says_how_to_apply_one(
     hab: Hab, gateway: Any
 ) -> None:
-    with gateway(lambda _: [GroupFacts()]):
+    with gateway(knowing(GroupFacts())):
         shown = hab("config", "show", GROUP)
     assert shown.exit_code == 1
     assert "hab config apply redis.default 1" in shown.stderr
@@ -127,7 +193,7 @@ def test_what_a_user_encrypts_never_leaves_the_client_in_plain_text(
         assert fact.sealed
         assert b"password" not in fact.data
         assert open_sealed(fact.data, SEALED, keys) == plain
-    with gateway(lambda _: [GroupFacts({SEALED: config})]):
+    with gateway(knowing(GroupFacts({SEALED: config}))):
         shown = hab("config", "show", SEALED)
     assert "encrypted by key ann-" in shown.stderr
     assert f"for key {SEALED}-" in shown.stderr

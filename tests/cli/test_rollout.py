@@ -111,6 +111,26 @@ def test_a_group_that_went_back_says_so_in_its_status_and_what_failed_in_its_his
     assert words in history[2]
 
 
+def test_a_configuration_that_went_back_names_what_takes_the_next(hab: Hab, gateway: Start) -> None:
+    why = "bbbbbbbb failed twice: not healthy within 30 s"
+    names = ("configuration 4", "configuration 5")
+    back = Rollout(
+        *("web.default", 5, 7, 30, *names, "done", (B,)), updated=(B,), returns=True, reason=why
+    )
+    view = RolloutView("web.default", "rolling", ONE, A, back, config=4, in_force=4, staged=5)
+    with gateway(answering(view)):
+        said = hab("svc", "rollout", "status", "web").stderr
+    assert "went back to configuration 4, because beta (bbbbbbbb) failed twice" in said
+    assert "configuration 5 is not tried again; `hab config apply --rolling` takes" in said
+    over = Rollout(
+        *("web.default", 6, 7, 31, "configuration 5", "", "aborted"), reason="configuration 6 is"
+    )
+    view = RolloutView("web.default", "rolling", ONE, A, over, config=6, in_force=6)
+    with gateway(answering(view)):
+        said = hab("svc", "rollout", "status", "web").stderr
+    assert "configuration 5 is out of date: configuration 6 is" in said
+
+
 def test_that_nobody_conducts_is_said_whatever_else_there_is_to_say(
     hab: Hab, gateway: Start
 ) -> None:

@@ -9,11 +9,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from rollout_world import GROUP, PATH, STALE_S, Machine, Plan, World
+from rollout_members import GROUP, PATH, STALE_S, Machine, Plan, runs
+from rollout_world import World
 
 from actors.messages.base import Event
 from actors.messages.election_orders import RoleChanged
-from actors.messages.rollout import OrderRollout, Rollout, RolloutStep, UpdateTurn
+from actors.messages.rollout import (
+    OrderRollout,
+    Rollout,
+    RolloutStep,
+    UpdateTurn,
+    configuration,
+    configuration_of,
+)
 from actors.update.memory import decode, path
 from actors.update.views import view
 
@@ -158,7 +166,8 @@ class Model(World):
             return
         if step.place < last.place or step.ballot < last.ballot:
             raise BrokenError(f"{step.place} is decided after {last.place}")
-        if step.epoch == last.epoch and set(last.updated) - set(step.updated):
+        again = configuration_of(step.target) is not None  # who was loaded anew goes once more
+        if step.epoch == last.epoch and set(last.updated) - set(step.updated) and not again:
             raise BrokenError("a member that had gone is forgotten")
 
     def _check_stop(self, machine: Machine) -> None:
@@ -169,7 +178,7 @@ class Model(World):
             if other.down_since is not None or other.state is None:
                 continue  # nobody can know at once of a death
             broken = not self._is_well(machine)  # stopping it takes nobody away
-            mid = other.stage != "up" or other.release != other.in_turn
+            mid = other.stage != "up" or other.in_turn not in runs(other)
             if (
                 other.in_turn
                 and self.now > other.well_at
@@ -190,8 +199,26 @@ class Model(World):
         if machine.stage == "up" and drained_s > 5.0:  # a withdrawal lasts so long
             raise BrokenError(f"{machine.me[:4]} is stopped without leaving the census")
 
+    def _judge_configs(self) -> None:
+        """At the end all run with what is in force, and what is staged is so, or was refused."""
+        newest = self.decided[-1] if self.decided else None
+        if newest is not None and newest.state in ("halted", "aborted", "paused"):
+            return
+        in_force, staged = self.configs.get("in force"), self.configs.get("staged")
+        version = in_force.version if in_force is not None else 0
+        versions = {m.me: m.config for m in self.machines.values()}
+        if set(versions.values()) != {version}:
+            raise BrokenError(f"configuration {version} is in force, and {versions} run: {newest}")
+        waits = staged is not None and staged.version > version
+        refused = newest.refused if newest is not None else ()
+        if waits and staged is not None and configuration(staged.version) not in refused:
+            raise BrokenError(f"{staged.version} is staged, and nobody goes there: {newest}")
+        if dict(self.plan.bad).get(configuration(version)):
+            raise BrokenError(f"configuration {version} is in force, and does not work")
+
     def judge(self) -> None:
         """At the end: all where they should be, or the group says why not."""
+        self._judge_configs()
         bad = dict(self.plan.bad)
         releases = {m.me: m.release for m in self.machines.values()}
         newest = self.decided[-1] if self.decided else None
@@ -200,6 +227,10 @@ class Model(World):
                 raise BrokenError(f"nothing was ever decided: {releases}")
             return
         if newest.state in ("halted", "aborted", "paused"):
+            return
+        if configuration_of(newest.target) is not None:
+            if newest.state != "done" or set(releases.values()) != {self.offered}:
+                raise BrokenError(f"{newest} at the end, and {releases}")
             return
         wanted = {newest.target}
         if newest.state != "done" or set(releases.values()) != wanted:

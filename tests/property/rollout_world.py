@@ -8,11 +8,12 @@ true time in seconds; each member reads its own clock, which runs up to 5 % fast
 from __future__ import annotations
 
 import heapq
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import count
 from random import Random
+
+from rollout_members import CONFIRM_S, GROUP, ONE, PATH, Machine, Plan, runs
 
 from actors.effects import After, Ask, Cancel, Effect, Emit, Load, Persist, Reply, Send
 from actors.messages.base import Event, Message, split_address
@@ -27,80 +28,23 @@ from actors.messages.election_orders import (
     StepDown,
 )
 from actors.messages.envelope import Ticket
-from actors.messages.rollout import Rollout
+from actors.messages.groups import GroupConfig, GroupFacts
+from actors.messages.ring import PublishRumor
+from actors.messages.rollout import Rollout, configuration, configuration_of
 from actors.messages.runtime import CallFailed, Loaded, Ok
-from actors.messages.service import ServiceSettled, ServiceSpec, ServiceStatus, Stage
-from actors.messages.update import FindRelease, ReleaseFound, TakeRelease, WithdrawService
-from actors.update import rolling
-from actors.update.moves import Peer
-from actors.update.rolling import Heard, Rolling
-from actors.update.state import Moment
-
-GROUP, PATH = "web.default", "update/web"
-ONE, TWO, THREE = (f"acme/web/{n}.0/2026010{n}000000" for n in (1, 2, 3))
-CONFIRM_S = 16.0  # from a death to everybody knowing it
-STALE_S = (
-    12.0  # what was seen healthy so long ago may be stopped beside: reports and turns are late
+from actors.messages.service import ServiceSettled, ServiceStatus
+from actors.messages.update import (
+    FindRelease,
+    ReleaseFound,
+    TakeConfiguration,
+    TakeRelease,
+    WithdrawService,
 )
-SPEC = ServiceSpec(ident="acme/web", update_strategy="rolling", health_grace=3, drain=1)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What befalls the group. `bad`: release → how it fails. `weights` are those of faults."""
-
-    members: int = 3
-    faults_s: float = 90.0
-    heal_s: float = 240.0
-    every_s: float = 6.0
-    loss: float = 0.05
-    late: float = 0.03
-    late_s: float = 8.0
-    bad: tuple[tuple[str, str], ...] = ()
-    offers: tuple[tuple[float, str], ...] = ((5.0, TWO),)
-    spec: ServiceSpec = SPEC
-    topology: bool = False
-    weights: tuple[tuple[str, float], ...] = (
-        ("crash", 2.0),
-        ("kill", 2.0),
-        ("pause", 1.0),
-        ("split", 1.0),
-        ("heal", 2.0),
-        ("appoint", 3.0),
-        ("sicken", 1.0),
-        ("exit", 1.0),
-    )
-
-
-@dataclass
-class Machine:
-    """A member: its clock, its disk, its service, and its actor while that runs."""
-
-    me: str
-    rate: float
-    offset: float
-    disk: dict[str, bytes] = field(default_factory=dict)
-    life: int = 0
-    state: Rolling | None = None
-    random: Random = field(default_factory=Random)
-    writing: bool = False
-    paused: bool = False
-    down_since: float | None = None
-    rest: deque[Effect] = field(default_factory=deque)
-    mail: deque[tuple[str, Message, str]] = field(default_factory=deque)
-    timers: dict[str, int] = field(default_factory=dict)
-    # the service
-    release: str = ONE
-    stage: Stage = "up"
-    health: str = "ok"
-    restarts: int = 0
-    moves: int = 0
-    sick_until: float = 0.0
-    well_at: float = 0.0  # when it was last up and healthy
-    in_turn: str = ""  # the release its turn goes to, from the stop on
-    withdrawn_at: float = -100.0
-    epoch: int = 0
-    leads: bool = True
+from actors.update import rolling
+from actors.update.configs import configs_of
+from actors.update.rolling import Heard
+from actors.update.scene import Peer
+from actors.update.state import Moment
 
 
 class World:
@@ -118,6 +62,7 @@ class World:
         self.term = 0
         self.conductor = ""
         self.offered = ONE
+        self.configs: dict[str, GroupConfig] = {}  # `in force`, `staged`
         self.topology = ""
         self.decided: list[Rollout] = []
         self.stops: list[tuple[float, str, str]] = []
@@ -130,8 +75,32 @@ class World:
             self.boot(machine)
         self._each(1.0, self._census)
         for when, release in plan.offers:
-            self.at(when, lambda release=release: setattr(self, "offered", release))
+            self.at(when, lambda release=release: self._offer(release))
         self.at(1.0, self.appoint)
+
+    def _offer(self, what: str) -> None:
+        """Somebody offers a release, or gives the group a configuration."""
+        target = what.removeprefix("all ")
+        version = configuration_of(target)
+        if version is None:
+            self.offered = what
+            return
+        config = GroupConfig(GROUP, version, b"a = 1", rolling=target == what)
+        if config.rolling:
+            self.configs["staged"] = config
+            return
+        self.configs["in force"] = config
+        for machine in self.machines.values():
+            if machine.state is not None:
+                self._apply(machine, version)
+
+    def _apply(self, machine: Machine, version: int) -> None:
+        """What is applied to all counts at once; nobody's turn is asked for."""
+        machine.config = version
+        machine.in_turn = ""
+        if machine.stage == "up":
+            machine.well_at = self.now
+        self._settle(machine)
 
     # ── time ──
 
@@ -172,6 +141,7 @@ class World:
             machine.stage, machine.health = "up", "ok"
             machine.well_at = self.now  # nobody can know at once that it is back
             machine.moves += 1
+            self._start_config(machine)
         machine.state, effects = rolling.begin(machine.me, self.status(machine))
         self.perform(machine, effects)
         self.hear(machine, "service/web", ServiceSettled(self.status(machine)), "")
@@ -184,6 +154,7 @@ class World:
             machine.stage,
             restarts=machine.restarts,
             health=machine.health,  # type: ignore[arg-type]
+            config=machine.config,
         )
 
     def _moment(self, machine: Machine) -> Moment:
@@ -267,10 +238,19 @@ class World:
             self._carry(machine, member, message)
         elif isinstance(message, WithdrawService):
             machine.withdrawn_at = self.now
+        elif isinstance(message, PublishRumor) and message.kind == "config":
+            self._publish(message)
         elif isinstance(message, StandForElection):
             machine.leads = message.leads
         else:
             assert local in ("specs", "census", "election", "gossip", PATH), (to, message)
+
+    def _publish(self, rumor: PublishRumor) -> None:
+        """A configuration is in force from here on, if it is newer."""
+        assert isinstance(rumor.body, GroupConfig)
+        current = self.configs.get("in force")
+        if current is None or rumor.version > current.version:
+            self.configs["in force"] = rumor.body
 
     def _carry(self, machine: Machine, member: str, message: Message) -> None:
         target = self.machines[member]
@@ -324,27 +304,38 @@ class World:
             case TakeRelease(resolved, not_after_s):
                 self._take(machine, resolved.package.ident, not_after_s)
                 answer(Ok(""), 0.01)
+            case TakeConfiguration(config, not_after_s, check):
+                target = configuration(config.version if config is not None else 0)
+                if bad.get(target) == "cannot be used":
+                    answer(CallFailed("Refused", "it is no TOML", "not-renderable"), 0.01)
+                    return
+                if not check:
+                    self._take(machine, target, not_after_s)
+                answer(Ok(""), 0.01)
             case _:
                 raise AssertionError(f"nobody answers {message}")
 
     # ── the service ──
 
-    def _take(self, machine: Machine, release: str, not_after_s: float) -> None:
+    def _take(self, machine: Machine, target: str, not_after_s: float) -> None:
         if not_after_s and self.clock(machine) > not_after_s:
             return
-        if release == machine.release or machine.stage not in ("up", "backoff", "failed"):
+        if target in runs(machine) or machine.stage not in ("up", "backoff", "failed"):
             return
         self._check_stop(machine)
-        machine.in_turn = release
+        machine.in_turn = target
         machine.stage = "stopping"
         machine.moves += 1
         self._settle(machine)
-        self.stops.append((self.now, machine.me, release))
-        moves = machine.moves
+        self.stops.append((self.now, machine.me, target))
+        moves, version = machine.moves, configuration_of(target)
 
         def stopped() -> None:
             if machine.moves == moves:
-                machine.release = release
+                if version is None:
+                    machine.release = target
+                else:
+                    machine.config = version
                 machine.restarts = 0
                 self._start(machine)
 
@@ -354,7 +345,8 @@ class World:
         machine.stage = "starting"
         machine.moves += 1
         self._settle(machine)
-        moves, kind = machine.moves, dict(self.plan.bad).get(machine.release, "")
+        self._start_config(machine)
+        moves, kind = machine.moves, self._flaw(machine)
 
         def started() -> None:
             if machine.moves != moves:
@@ -365,6 +357,17 @@ class World:
                 self.at(self.now + 1.0, lambda: self._exits(machine, moves))
 
         self.at(self.now + self.random.uniform(0.1, 2.0), started)
+
+    def _start_config(self, machine: Machine) -> None:
+        """A start takes the configuration in force, where that is newer than what ran."""
+        current = self.configs.get("in force")
+        if current is not None and current.version > machine.config:
+            machine.config = current.version
+
+    def _flaw(self, machine: Machine) -> str:
+        """How what a machine runs fails; empty if it does not."""
+        bad = dict(self.plan.bad)
+        return next((bad[one] for one in runs(machine) if one in bad), "")
 
     def _exits(self, machine: Machine, moves: int) -> None:
         if machine.moves != moves or machine.stage != "up":
@@ -377,9 +380,7 @@ class World:
 
     def _settle(self, machine: Machine) -> None:
         """The service tells how it stands."""
-        sick = (
-            self.now < machine.sick_until or dict(self.plan.bad).get(machine.release) == "is sick"
-        )
+        sick = self.now < machine.sick_until or self._flaw(machine) == "is sick"
         machine.health = "critical" if sick else "ok"
         if self._is_well(machine):
             machine.in_turn = ""
@@ -408,10 +409,22 @@ class World:
                 other.release,
                 gone=other.down_since is not None and self.now - other.down_since > CONFIRM_S,
                 leads=other.me == self.topology,
+                config=other.config,
             )
             for other in self.machines.values()
         }
-        machine.state = replace(machine.state, peers=peers, leader=self.conductor)
+        in_force, staged = self.configs.get("in force"), self.configs.get("staged")
+        if staged is not None and in_force is not None and staged.version <= in_force.version:
+            staged = None
+        facts = GroupFacts(
+            {GROUP: in_force} if in_force else {}, staged={GROUP: staged} if staged else {}
+        )
+        machine.state = replace(
+            machine.state,
+            peers=peers,
+            leader=self.conductor,
+            configs=configs_of(facts, GROUP),
+        )
 
     def appoint(self) -> None:
         """The oracle names a conductor of the next term; the one before may never hear of it."""

@@ -5,6 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.census import fold
+from actors.gossip.digest import StoreDigest
+from actors.gossip.rumors import RumorStore, encode, read
+from actors.messages.groups import GroupConfig
 from actors.messages.ring import Member, MemberView, Rumor, ServiceInfo
 
 IDS = ["0" * 32, "1" * 32, "2" * 32]
@@ -46,6 +49,47 @@ def test_equal_facts_give_byte_equal_documents(
         random.shuffle(heard)  # type: ignore[attr-defined]
         random.shuffle(members)  # type: ignore[attr-defined]
     assert len(documents) == 1
+
+
+applied = st.builds(
+    lambda staged, owner, version, hlc: Rumor(
+        kind="staged" if staged else "config",
+        key="web.default",
+        owner=owner,
+        incarnation=version,
+        hlc=hlc,
+        body=GroupConfig("web.default", version, b"a = %d" % hlc, rolling=staged),
+    ),
+    st.booleans(),
+    st.sampled_from(IDS),
+    st.integers(1, 4),
+    st.integers(1, 3),
+)
+
+
+@given(st.lists(applied, max_size=8), st.randoms())
+def test_all_members_agree_on_what_is_in_force_and_what_is_staged_above_it(
+    heard: list[Rumor], random: object
+) -> None:
+    found = []
+    for _ in range(2):
+        store = RumorStore(StoreDigest())
+        for rumor in heard:
+            held = read(encode(rumor))
+            assert held is not None
+            store.put(held)
+        told = [held.rumor() for held in store.of_kinds(frozenset(fold.GROUP_KINDS))]
+        found.append(fold.group_facts(fold.update({}, [one for one in told if one is not None])))
+        random.shuffle(heard)  # type: ignore[attr-defined]
+    assert found[0] == found[1]
+    versions = {
+        kind: max((r.incarnation for r in heard if r.kind == kind), default=0)
+        for kind in ("config", "staged")
+    }
+    in_force, staged = found[0].configs.get("web.default"), found[0].staged.get("web.default")
+    assert (in_force.version if in_force is not None else 0) == versions["config"]
+    assert (staged is not None) == (versions["staged"] > versions["config"])
+    assert staged is None or staged.version == versions["staged"]
 
 
 @given(st.lists(services, unique_by=lambda rumor: rumor.key), views)

@@ -91,7 +91,7 @@ def test_rosters_hold_whom_they_say(claims: list[tuple[Standing, str]]) -> None:
 
 rumors = st.builds(
     Rumor,
-    kind=st.sampled_from(["service", "config"]),
+    kind=st.sampled_from(["service", "config", "staged"]),
     key=st.sampled_from(["a", "b"]),
     owner=st.sampled_from(IDS),
     incarnation=st.integers(0, 2),

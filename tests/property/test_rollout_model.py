@@ -20,11 +20,11 @@ from actors.messages.rollout import Rollout, Seated, UpdateTurn
 from actors.update import conduct, memory, moves, turn
 from actors.update.conduct import Conducting
 from actors.update.memory import Content, Memory
-from actors.update.moves import Scene
+from actors.update.scene import Scene
 
 sys.path.insert(0, str(Path(__file__).parent))
+from rollout_members import SPEC, THREE, TWO
 from rollout_model import BrokenError, Model, Plan
-from rollout_world import SPEC, THREE, TWO
 
 SEEDS = int(os.environ.get("HAB_MODEL_SEEDS", "5"))
 MOST = 500  # seeds within which a rule left out must be seen to be missing
@@ -36,8 +36,32 @@ CALM = Plan(weights=(("heal", 1.0),), loss=0.0, late=0.0, faults_s=60.0, heal_s=
 SLOW = Plan(3, late=0.4, weights=(("appoint", 6.0), ("kill", 1.0), ("heal", 1.0)), every_s=2.0)
 RESTLESS = Plan(5, weights=(*Plan.weights, ("appoint", 6.0), ("stray", 3.0)), every_s=2.0)
 
+FIVE, SIX = (f"configuration {n}" for n in (5, 6))
+
 PLANS = {
     "three": Plan(),
+    "a configuration": Plan(3, offers=((5.0, FIVE),)),
+    "configurations that follow each other": Plan(
+        3, offers=((5.0, FIVE), (25.0, SIX), (60.0, "configuration 7"))
+    ),
+    "a configuration and a release": Plan(3, offers=((5.0, FIVE), (12.0, TWO), (50.0, SIX))),
+    "a configuration, then one for all at once": Plan(
+        3, offers=((5.0, FIVE), (15.0, f"all {SIX}"), (40.0, "configuration 7"))
+    ),
+    "a configuration, and conductors that change": replace(RESTLESS, offers=((5.0, FIVE),)),
+    "a configuration, and frames that take seconds": replace(SLOW, offers=((5.0, FIVE),)),
+    **{
+        f"a configuration that {how}, and a good one": Plan(
+            3, bad=((FIVE, how),), offers=((5.0, FIVE), (70.0, SIX))
+        )
+        for how in ("crashes", "is sick", "hangs", "cannot be used")
+    },
+    **{
+        f"a configuration that {how}, and no other": Plan(
+            3, bad=((FIVE, how),), offers=((5.0, FIVE),)
+        )
+        for how in ("crashes", "is sick", "hangs", "cannot be used")
+    },
     "one": Plan(1, weights=(("kill", 3.0), ("appoint", 1.0), ("heal", 1.0))),
     "five, and an operator": Plan(5, weights=OPERATORS),
     "five, and conductors that change": RESTLESS,
@@ -88,6 +112,28 @@ def test_a_release_that_fails_is_taken_back_where_that_is_wanted() -> None:
     last = model.decided[-1]
     assert (last.state, last.returns, last.epoch) == ("done", True, 2)
     assert len({m for _, m, _ in model.stops}) == 1
+
+
+def test_a_configuration_reaches_each_member_once_and_is_in_force_then() -> None:
+    for seed in range(5):
+        model = Model(seed, replace(CALM, members=5, offers=((5.0, FIVE),)))
+        model.whole()
+        assert [what for _, _, what in model.stops] == [FIVE] * 5
+        assert len({member for _, member, _ in model.stops}) == 5
+        assert model.configs["in force"] == model.configs["staged"]
+        assert model.decided[-1].state == "done"
+
+
+@pytest.mark.parametrize("how", ["crashes", "is sick", "hangs", "cannot be used"])
+def test_a_configuration_that_fails_reaches_the_canary_alone_and_goes_back(how: str) -> None:
+    plan = replace(CALM, members=5, bad=((FIVE, how),), offers=((5.0, FIVE),), faults_s=150.0)
+    model = Model(1, plan)
+    model.whole()
+    last = model.decided[-1]
+    assert (last.state, last.returns, last.refused) == ("done", True, (FIVE,))
+    assert "in force" not in model.configs
+    assert {machine.config for machine in model.machines.values()} == {0}
+    assert len({m for _, m, _ in model.stops}) == (0 if how == "cannot be used" else 1)
 
 
 def test_the_topology_leader_goes_last_and_hands_over_before() -> None:

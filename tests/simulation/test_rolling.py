@@ -228,7 +228,7 @@ def leads(group: Group, kind: str) -> set[int]:
     return found
 
 
-@pytest.mark.parametrize("seed", ["7", "9"])
+@pytest.mark.parametrize("seed", ["7", "8"])
 def test_the_topology_leader_never_conducts_and_goes_last_after_handing_over(seed: str) -> None:
     group = conducted(seed, spec=LED)
     group.until(lambda: leads(group, "topology") and leads(group, "update"))

@@ -30,10 +30,10 @@ LONGER = {
 }
 BY_ACTOR = {
     "actors.service.lifecycle": "its tests are the stories of whole services",
-    "actors.service.sealed": "likewise, of one that is encrypted for",
     "actors.service.discovery": "likewise",
     "actors.service.unwritten": "likewise",
     "actors.service.telling": "likewise",
+    "actors.service.taking": "likewise, of one whose turn it is",
     "actors.specs.waiting": "commands and their outcomes (unit/specs) are its tests",
 }
 FEATURES = ("messages", "wire", "gossip", "census", "specs", "service", "depot", "control")

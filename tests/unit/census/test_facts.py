@@ -5,9 +5,24 @@ from __future__ import annotations
 import pytest
 
 from actors.census import fold
-from actors.census.facts import MAX_BYTES, publication, refusal
-from actors.messages.groups import ApplyConfig, GroupConfig, GroupFile, UploadFile
-from actors.messages.ring import Rumor
+from actors.census.facts import (
+    MAX_BYTES,
+    conflict,
+    done_text,
+    event_of,
+    holds,
+    publication,
+    refusal,
+)
+from actors.messages.groups import (
+    ApplyConfig,
+    ConfigStaged,
+    GroupConfig,
+    GroupFacts,
+    GroupFile,
+    UploadFile,
+)
+from actors.messages.ring import GroupMember, Rumor, ServiceInfo
 
 A, B = "a" * 32, "b" * 32
 GROUP = "redis.default"
@@ -68,6 +83,80 @@ def test_a_group_has_one_configuration_whoever_published_it() -> None:
     second = rumor_of(ApplyConfig(config(b"port = 2\n", 2)), B)
     known = fold.update(fold.update({}, [first]), [second])
     assert fold.group_facts(known).configs == {GROUP: config(b"port = 2\n", 2)}
+
+
+def staged(data: bytes = b"port = 5\n", version: int = 5) -> GroupConfig:
+    return GroupConfig(GROUP, version, data, rolling=True)
+
+
+def test_what_is_staged_is_told_as_long_as_what_is_in_force_is_older() -> None:
+    both = [rumor_of(ApplyConfig(config(version=4))), rumor_of(ApplyConfig(staged()))]
+    found = fold.group_facts(fold.update({}, both))
+    assert (found.configs, found.staged) == ({GROUP: config(version=4)}, {GROUP: staged()})
+    for newer in (config(version=6), staged()):  # applied to all; or what all members have taken
+        promoted = Rumor("config", GROUP, A, newer.version, 1, newer)
+        after = fold.group_facts(fold.update(fold.update({}, both), [promoted]))
+        assert (after.configs, after.staged) == ({GROUP: newer}, {})
+
+
+def test_a_staged_rumor_has_to_say_that_it_rolls() -> None:
+    odd = Rumor("staged", GROUP, A, 5, 1, config(version=5))
+    assert fold.group_facts(fold.update({}, [odd])).staged == {}
+
+
+def members(*strategies: str) -> list[GroupMember]:
+    infos = (
+        ServiceInfo(f"{n:032x}", GROUP, "core/redis", strategy=strategy)
+        for n, strategy in enumerate(strategies)
+    )
+    return [GroupMember(info, "alive") for info in infos]
+
+
+KNOWN = GroupFacts({GROUP: config(version=4)}, staged={GROUP: staged()})
+ROLLS = members("rolling", "rolling")
+
+
+@pytest.mark.parametrize(
+    ("fact", "who", "says"),
+    [
+        (staged(version=4), ROLLS, "version 4 is not above the current one, 4"),
+        (config(version=5), ROLLS, "version 5 is not above the staged one, 5"),
+        (staged(version=6), [], "no member of redis.default is up"),
+        (staged(version=6), members("rolling", "none"), "1 of 2 members of redis.default do not"),
+    ],
+)
+def test_versions_are_one_sequence_and_all_members_have_to_roll(
+    fact: GroupConfig, who: list[GroupMember], says: str
+) -> None:
+    refused = conflict(ApplyConfig(fact), KNOWN, who)
+    assert refused is not None
+    assert says in refused.text
+    assert refused.code == ("stale" if "not above" in says else "no-roll")
+
+
+@pytest.mark.parametrize(
+    ("fact", "who"),
+    [
+        (staged(version=6), ROLLS),
+        (config(version=6), []),
+        (config(version=4), []),  # gossip says that it is unchanged
+        (config(version=3), []),  # and which one is current
+        (staged(), ROLLS),
+    ],
+)
+def test_what_may_be_applied_or_is_for_gossip_to_judge(
+    fact: GroupConfig, who: list[GroupMember]
+) -> None:
+    assert conflict(ApplyConfig(fact), KNOWN, who) is None
+
+
+def test_the_text_and_the_event_say_that_it_is_staged() -> None:
+    command = ApplyConfig(staged())
+    assert done_text(command) == "Staged configuration version 5"
+    assert event_of(command) == ConfigStaged(GROUP, 5, 9)
+    assert not holds(GroupFacts({GROUP: config(version=4)}), command)
+    assert holds(KNOWN, command)
+    assert not holds(KNOWN, ApplyConfig(config(version=5)))
 
 
 def test_a_group_has_its_files_by_name() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from actors.messages.rollout import RolloutTold, Seated
 from actors.update import conduct
 from actors.update.conduct import Conducting
-from actors.update.moves import Peer, Scene
+from actors.update.scene import Peer, Scene
 
 GROUP = "web.default"
 A, B, C = ("a" * 32, "b" * 32, "c" * 32)

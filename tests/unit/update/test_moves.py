@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from actors.messages.rollout import Rollout, RolloutReport, Seated
-from actors.update.moves import Decide, Grant, Heard, Peer, Scene, Wait, next_move, ordered
+from actors.update.moves import Decide, Grant, Wait, next_move, ordered
+from actors.update.scene import Heard, Peer, Scene
 
 GROUP = "web.default"
 A, B, C = ("a" * 32, "b" * 32, "c" * 32)
