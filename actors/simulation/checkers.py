@@ -1,7 +1,7 @@
 """What must hold of every run, judged from its event log alone.
 
-Safety is judged throughout, liveness from the last disturbance on. A checker counts what it had to
-judge: one that had nothing proves nothing. Numbers are of invariants, which `tests` list by name.
+Safety is judged throughout, liveness from the last disturbance on. A checker counts what it judged:
+one that had nothing proves nothing. Numbers are of invariants, listed by `tests`.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from actors.simulation import (
     group_checkers,
     leader_checkers,
     recovery_checkers,
+    rollout_checkers,
     service_checkers,
     suitability_checkers,
     traffic_checkers,
@@ -76,11 +77,6 @@ class Case:
     def spread_s(self) -> float:
         """D."""
         return dissemination_s(self.size)
-
-    @property
-    def floor_s(self) -> float:
-        """The shortest a suspicion lasts."""
-        return floor_s(self.size)
 
     @property
     def detection_s(self) -> float:
@@ -276,7 +272,7 @@ def _excuses(case: Case, trouble: Trouble, since_s: float, opinion: Opinion) -> 
     machines, others = trouble.fault.machines, trouble.fault.others
     match trouble.what:
         case "pause" | "freeze":
-            return length_s >= case.floor_s
+            return length_s >= floor_s(case.size)
         case "partition" | "one-way" | "hold" | "sever":
             one_link = len(machines) == 1 and len(others) == 1 and case.size > 2
             return not one_link
@@ -472,7 +468,8 @@ def _of_story(check: Callable[[Story, Plan], Verdicts]) -> Checker:
     return checker
 
 
-LEADERSHIP: Final = (leader_checkers, fencing_checkers, suitability_checkers, recovery_checkers)
+LED: Final = (leader_checkers, fencing_checkers, suitability_checkers, recovery_checkers)
+GROUPS: Final = (update_checkers, rollout_checkers, *LED)
 CHECKERS: Final[tuple[Checker, ...]] = (
     event_ids_have_no_gap,
     causes_come_first,
@@ -493,7 +490,7 @@ CHECKERS: Final[tuple[Checker, ...]] = (
     _of_story(service_checkers.the_census_is_true),
     _of_story(group_checkers.accepted_facts_hold),
     _of_story(group_checkers.files_follow_the_facts),
-    *(_of_story(check) for module in (update_checkers, *LEADERSHIP) for check in module.CHECKERS),
+    *(_of_story(check) for module in GROUPS for check in module.CHECKERS),
     _of_story(traffic_checkers.frames_stay_small),
     _of_story(traffic_checkers.idle_rings_are_quiet),
     _of_story(traffic_checkers.a_change_costs_little),

@@ -113,7 +113,7 @@ class Faults:
             case "command":
                 verb, _, service = fault.detail.partition(" ")
                 self._workload.give(machine, verb, service)
-            case "apply" | "upload" | "release" | "no-install":
+            case "apply" | "upload" | "release" | "bad-release" | "no-install" | "no-depot":
                 self._give(fault, machine)
             case "service":
                 machine.table.kill(f"service:{fault.detail}")
@@ -161,6 +161,8 @@ class Faults:
                 machine.clock.jump(-fault.amount)
             case "disk":
                 machine.disk.faults.failing = ""
+            case "no-depot":
+                self._ring.cut_off.discard(machine.number)
             case "tear":
                 machine.disk.faults.tear = 0.0
             case "sick":
@@ -223,7 +225,7 @@ class Faults:
         return bytes(frame[: draw.randrange(len(frame) + 1)])
 
     def _give(self, fault: Fault, machine: Machine) -> None:
-        """What people give to groups, and to the depot."""
+        """What people give to groups, and to the depot, or take away."""
         match fault.what:
             case "apply" | "upload":
                 service, _, name = fault.detail.partition(" ")
@@ -231,6 +233,11 @@ class Faults:
             case "release":
                 self._workload.offer(*fault.detail.split(" "))
                 self._tell(machine, "update", DepotChanged(""))
+            case "no-depot":
+                self._ring.cut_off.add(machine.number)
+            case "bad-release":
+                service, release, how = fault.detail.split(" ")
+                self._ring.ailing[self._workload.release(service, release)] = how
             case "no-install":
                 self._ring.unsound.add(self._workload.release(*fault.detail.split(" ")))
             case _:

@@ -22,7 +22,14 @@ from actors.simulation.clock import MachineClock
 from actors.simulation.disk import Disk
 from actors.simulation.node import Root, SupervisorProcess
 from actors.simulation.packages_port import Directories, Files
-from actors.simulation.processes import PIPE_S, Behaviour, Process, ProcessTable, SimulatedLauncher
+from actors.simulation.processes import (
+    AILMENTS,
+    PIPE_S,
+    Behaviour,
+    Process,
+    ProcessTable,
+    SimulatedLauncher,
+)
 from actors.simulation.roles import Roles
 from actors.simulation.scheduler import Life, generator
 
@@ -269,6 +276,12 @@ class Machine:
         self.roles.hear(process, how)
 
     def _behaviour(self, start: Start) -> Behaviour:
+        how = self.ring.ailing.get(start.env.get("HAB_PKG_IDENT", ""))
+        kind, _, rest = start.key.partition(":")
+        if how is not None:
+            program, ailing = AILMENTS[how]
+            if program == ("run" if kind == "service" else rest.split(":")[1]):
+                return ailing
         matching = (b for prefix, b in self.behaviours.items() if start.key.startswith(prefix))
         return next(matching, HOOK if start.key.startswith("hook:") else FOR_EVER)
 

@@ -81,6 +81,7 @@ class SupervisorProcess:
             *(scheduler, self.life, self.world, packages, machine.directories),
             offers=ring.offers,
             unsound=ring.unsound,
+            is_cut_off=lambda: number in ring.cut_off,
             suitability=machine.suitability,
         )
         EventPort(scheduler, self.life, self.world, ring.log)

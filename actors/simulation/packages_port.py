@@ -11,6 +11,8 @@ import random
 from collections.abc import Callable, Collection, Mapping
 from typing import Final, TypeAlias
 
+from actors.depot.ident import parse_ident
+from actors.depot.offer import wanted_release
 from actors.messages.base import Message
 from actors.messages.depot import (
     InstallPackage,
@@ -42,6 +44,7 @@ MORE_HOOKS: Final = {
 CONFIG: Final = {"app.conf": b"{{cfg.version}}"}
 DEFAULTS: Final = b"version = 0\n"
 ANSWER_S: Final = 0.005
+AWAY: Final = "the depot cannot be reached"
 RELEASE: Final = "1.0.0/20260101000000"
 HOOKS: Final = ("health-check", "init", "post-run", "post-stop", "run")
 
@@ -60,6 +63,10 @@ class Directories:
         self._note = note
         self._files: dict[str, Files] = {}
         self.installed: set[str] = set()  # beside the first release, which everybody has
+
+    def has(self, ident: str) -> bool:
+        """Whether a release is installed."""
+        return ident in self.installed or ident.endswith(f"/{RELEASE}")
 
     def newest(self, ident: str) -> str:
         """The newest installed package of an ident."""
@@ -91,7 +98,8 @@ def put_in_place(
 class PackagesPort:
     """Answers for one process life, each answer a little later.
 
-    `offers`: what the depot's channel has, ident → full ident; else what is installed.
+    `offers`: what the depot's channel has, ident → full ident; nothing else, where that is empty.
+    It keeps all releases it ever offered.
     """
 
     def __init__(
@@ -104,11 +112,13 @@ class PackagesPort:
         *,
         offers: Mapping[str, str],
         unsound: Collection[str],
+        is_cut_off: Callable[[], bool],
         suitability: Mapping[str, int],
     ) -> None:
         self._directories = directories
         self._offers = offers
         self._unsound = unsound
+        self._is_cut_off = is_cut_off  # from the depot; what is installed can still be run
         self._suitability = suitability  # what that hook says, by service
         self._scheduler = scheduler
         self._life = life
@@ -130,7 +140,9 @@ class PackagesPort:
                 return CallFailed("Refused", f"{ident} needs what is nowhere", "bad-package")
             case ResolvePackage(ident, install):
                 found = self._directories.newest(ident)
-                if install and ident.count("/") == 3:
+                if install and ident.count("/") == 3 and not self._directories.has(ident):
+                    if self._is_cut_off():
+                        return CallFailed("Refused", AWAY, "depot-unavailable")
                     self._directories.installed.add(ident)
                 return PackageResolved(package(found), users=("hab",), groups=("hab",))
             case InstallPackage(source):
@@ -140,15 +152,27 @@ class PackagesPort:
                 return TemplatesRead(service, CONFIG, hooks, DEFAULTS)
             case PrepareService():
                 return self._directories.prepare(message)
-            case FindRelease(ident):
-                offered = self._offers.get(ident, self._directories.newest(ident))
-                return ReleaseFound(package(offered).ident, "file:///hab/depot")
+            case FindRelease():
+                return self._find(message)
             case WritePidFile() | WatchDepots():
                 return None
             case ReadHookOutput(service, "suitability"):
                 return HookOutput(f"{self._suitability.get(service, 0)}\n")
             case _:
                 return CallFailed("Refused", f"{PORT} does not understand {message!r}")
+
+    def _find(self, question: FindRelease) -> Message:
+        """Which release should run, as the real port has it."""
+        if self._is_cut_off():
+            return CallFailed("Refused", AWAY, "depot-unavailable")
+        head = self._offers.get(question.ident)
+        best = wanted_release(
+            question.condition,
+            parse_ident(question.running) if question.running else None,
+            parse_ident(head) if head else None,
+            parse_ident(package(self._directories.newest(question.ident)).ident),
+        )
+        return ReleaseFound(str(best) if best else "", "file:///hab/depot")
 
 
 def package(ident: str) -> PackageInfo:

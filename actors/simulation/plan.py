@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from math import ceil, log2, log10
 from typing import Final, Literal, TypeAlias, get_args
 
+from actors.messages.rollout import OnFailure
 from actors.messages.service import Strategy, Topology
+from actors.messages.update import Condition
 from actors.simulation.fabric import LinkQuality
 from actors.simulation.lanes import Pace
 from actors.simulation.machine import Quartz
@@ -41,6 +43,8 @@ Kind: TypeAlias = Literal[
     "publish",  # the member changes a fact of its own
     "depart",  # `machines` are departed by command given at `others`
     "release",  # the depot offers a release: `detail` is "web1 2.0.0/20260201000000"; all poll soon
+    "bad-release",  # a release as above does not work: "web1 2.0.0/20260201000000 crashes"
+    "no-depot",  # `machines` cannot reach the depot
     "no-install",  # the release `detail` (as above) cannot be installed by anybody
     "step-down",  # somebody tells the leader of the service `detail` to step down
     "sick",  # the health check of the service `detail` says critical
@@ -88,7 +92,8 @@ class Service:
 
     `hooks` says the same of hooks that do not just end well. `reconfigures`: its package has a hook
     for new configuration; else that is a restart. One of topology leader has a hook for its roles,
-    and one for `suitability` if it is given: a number for each machine of the ring.
+    and one for `suitability` if it is given: a number for each machine of the ring. One that is
+    `pinned` names the first release, and no other.
     """
 
     name: str
@@ -100,6 +105,9 @@ class Service:
     suitability: tuple[int, ...] = ()
     expect: int = 3  # members of the group before it is founded
     strategy: Strategy = "none"
+    condition: Condition = "latest"
+    on_failure: OnFailure = "halt"
+    pinned: bool = False
 
     @property
     def is_steady(self) -> bool:
@@ -119,7 +127,7 @@ class Setup:
 
     The first `permanent` machines are permanent peers; each machine has the first `seeds` machines
     as seeds. They start in order, `stagger_s` apart.
-    `watched`: each frame is an event.
+    `watched`: each frame is an event. `poll_s`: between two questions to the depot.
     """
 
     supervisors: int
@@ -132,6 +140,7 @@ class Setup:
     quartz: tuple[Quartz, ...] = ()
     services: tuple[Service, ...] = ()
     watched: bool = False
+    poll_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)

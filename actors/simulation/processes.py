@@ -69,6 +69,13 @@ class Behaviour:
     fails: float = 0.0
 
 
+# How a release may not work: which of its programs, and what that does.
+AILMENTS: Final[dict[str, tuple[str, Behaviour]]] = {
+    "crashes": ("run", Behaviour(runs_s=0.5, code=1, spread=0.5)),
+    "sick": ("health-check", Behaviour(runs_s=0.1, code=2)),
+    "unrunnable": ("run", Behaviour(unrunnable="exec format error")),
+    "hangs": ("init", Behaviour(deaf=True)),
+}
 Programs: TypeAlias = Callable[[Start], Behaviour]
 
 

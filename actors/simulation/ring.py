@@ -42,6 +42,8 @@ class Ring:
         self.machines: list[Machine] = []
         self.offers: dict[str, str] = {}  # the channel all depots have: ident → full ident
         self.unsound: set[str] = set()  # packages that cannot be installed
+        self.ailing: dict[str, str] = {}  # releases that do not work: full ident → how (`AILMENTS`)
+        self.cut_off: set[int] = set()  # machines that cannot reach the depot
 
     def add(self, root: Root, quartz: Quartz | None = None) -> Machine:
         """A new machine; it is not started."""

@@ -16,6 +16,7 @@ from typing import Final, Literal
 
 from actors.errors import UsageError
 from actors.messages.simulation import PhaseBegan
+from actors.simulation.arrivals import ARRIVES_S, Arrivals
 from actors.simulation.checkers import Judgement, judge
 from actors.simulation.drawing import draw_plan
 from actors.simulation.eventlog import Logged
@@ -149,13 +150,20 @@ class Run:
         self.workload = Workload(self.ring, setup.services)
         self.faults = Faults(self.ring, self.workload)
         self.observer = Observer(self.ring)
+        self.arrivals = Arrivals()
+        self.ring.log.observers.append(self.arrivals.see)
         self.formed_s = self.healed_s = -1.0
         ring = self.ring
         ring.fabric.remembers = any(f.what in ("garbage", "replay") for f in plan.faults)
         addresses = [ring.address(number) for number in range(setup.supervisors)]
         for number in range(setup.supervisors):
             seeds = tuple(addresses[: setup.seeds])
-            root = supervisor(seeds, permanent=number < setup.permanent, keyed=setup.keyed)
+            root = supervisor(
+                seeds,
+                permanent=number < setup.permanent,
+                keyed=setup.keyed,
+                poll_s=setup.poll_s,
+            )
             machine = ring.add(root, setup.quartz[number] if setup.quartz else Quartz())
             for service in setup.services:
                 if service.suitability:
@@ -201,11 +209,28 @@ class Run:
         ring.run_for(START_S)
         limit_s = reunion_s(setup) + 60.0
         self.healed_s = self._until_agreed(limit_s, steady_s=STEADY_S)
+        self._wait_for_updates(ring.scheduler.now_s)
         began_s = ring.scheduler.now_s
         patience_s = max(RESTAMP_S, 2 * dissemination_s(setup.supervisors))
         while not self._is_settled() and ring.scheduler.now_s - began_s < patience_s:
             ring.run_for(LOOK_S)
         ring.log.note(PhaseBegan("end"))
+
+    def _wait_for_updates(self, healed_s: float) -> None:
+        """Let what is offered arrive, as long as that may take after all is well."""
+        ring = self.ring
+        if self.arrivals.offered:
+            self.observer.look_at_services()
+        while self._is_missing() and ring.scheduler.now_s - healed_s < ARRIVES_S:
+            ring.run_for(LOOK_S)
+            self.observer.look_at_services()
+
+    def _is_missing(self) -> bool:
+        up = [m.number for m in self.ring.machines if is_expected(m)]
+        return any(
+            self.arrivals.missing(service, up) or self.arrivals.unready(service, up)
+            for service in self.plan.setup.services
+        )
 
     def _is_settled(self) -> bool:
         observer = self.observer

@@ -26,16 +26,20 @@ event of each frame. Unknown keys are errors, with what would be known.
 `machines = "all"` are all there are. A service of `topology = "leader"` is founded once `expect`
 members (left out: all of them, at least 3) are seen; `suitability` is what its hook says on each
 machine. Its `strategy` says how it is updated when a fault `release` lets the depot offer another
-release. A fault is struck by `aim = "leader NAME"` at whoever leads then (or at its "followers", or
-at all "others"), by `aim = "conductor NAME"` at whoever conducts its updates. More faults
-are drawn from the seed by
+release: it rolls on, or halts, or goes back where `on_failure = "rollback"`; `condition =
+"track-channel"` follows the depot back too, and a `pinned = true` service names its first release.
+`bad-release` says how a release will not work: "web 2.0.0/20260201000000 crashes" (or is `sick`,
+`unrunnable`, or `hangs`). A fault is struck by `aim = "leader NAME"` at whoever leads then (or at
+its "followers", or at all "others"), by `aim = "conductor NAME"` at whoever conducts its updates.
+More faults are drawn from the seed by
 
     [swarm]
     every = "3s"        # one on the average
     leader = 0.5        # share of those that are aimed at the leader of a service
     weights = { crash = 3, partition = 2 }
 
-and `drift = 0.05` lets each clock run up to so much too fast or too slow.
+`poll = "6s"` is how often a supervisor asks its depot, and `drift = 0.05` lets each clock run up to
+so much too fast or too slow.
 """
 
 from __future__ import annotations
@@ -48,20 +52,33 @@ from dataclasses import fields, replace
 from typing import Any, Final, get_args
 
 from actors.errors import UsageError
+from actors.messages.rollout import OnFailure
 from actors.messages.service import Strategy, Topology
+from actors.messages.update import Condition
 from actors.simulation.drawing import Swarm, draw_quartz, draw_swarm
 from actors.simulation.fabric import LinkQuality
 from actors.simulation.machine import Quartz
 from actors.simulation.plan import AIMS, KINDS, Fault, Plan, Service, Setup
-from actors.simulation.processes import Behaviour
+from actors.simulation.processes import AILMENTS, Behaviour
 from actors.simulation.scheduler import SECOND, generator
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][\w-]{0,63}")
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h)?\s*")
+_RELEASE: Final = r"[\w-]+ \d+(?:\.\d+)*/\d{14}"
+_RELEASES: Final = {
+    "release": re.compile(_RELEASE),
+    "no-install": re.compile(_RELEASE),
+    "bad-release": re.compile(f"{_RELEASE} ({'|'.join(AILMENTS)})"),
+}
+_RELEASE_SAYS: Final = (
+    '"NAME VERSION/RELEASE", as in "web 2.0.0/20260201000000"; for a bad release also how it fails '
+    f"({', '.join(AILMENTS)})"
+)
 _TOP: Final = (
     *("name", "supervisors", "permanent", "seeds", "stagger", "keyed", "watched", "for"),
     "drift",
+    "poll",
 )
 _SERVICE: Final = (
     "name",
@@ -73,6 +90,9 @@ _SERVICE: Final = (
     "suitability",
     "expect",
     "strategy",
+    "condition",
+    "on_failure",
+    "pinned",
 )
 _SWARM: Final = ("every", "leader", "weights")
 _FAULT: Final = tuple(item.name.removesuffix("_s") for item in fields(Fault))
@@ -113,6 +133,7 @@ def read_scenario(
         quality=_quality(document.get("network", {})),
         services=tuple(_service(*entry, count) for entry in _tables(document, "service")),
         watched=bool(document.get("watched", False)),
+        poll_s=seconds(document.get("poll", 60), "poll"),
     )
     faults = [_fault(*entry, count) for entry in _tables(document, "fault")]
     end_s = max((fault.at_s + fault.for_s for fault in faults), default=0.0)
@@ -177,16 +198,6 @@ def _service(where: str, entry: dict[str, Any], supervisors: int) -> Service:
     if "runs" in entry:
         code = _integer(entry, "code", 0, least=0)
         behaviour = replace(behaviour, runs_s=seconds(entry["runs"], f"{where}: runs"), code=code)
-    topology = entry.get("topology", "standalone")
-    if topology not in get_args(Topology):
-        raise UsageError(
-            f"{where}: topology = {topology!r}{_instead(topology, get_args(Topology))}"
-        )
-    strategy = entry.get("strategy", "none")
-    if strategy not in get_args(Strategy):
-        raise UsageError(
-            f"{where}: strategy = {strategy!r}{_instead(strategy, get_args(Strategy))}"
-        )
     if "machines" not in entry:
         raise UsageError(f"{where}: machines = [numbers from 0] is missing")
     machines = _machines(entry, "machines", where, supervisors)
@@ -197,11 +208,23 @@ def _service(where: str, entry: dict[str, Any], supervisors: int) -> Service:
         name,
         machines,
         behaviour,
-        topology=topology,
+        topology=_one_of(entry, "topology", where, get_args(Topology), "standalone"),
         suitability=tuple(values),
-        strategy=strategy,
+        strategy=_one_of(entry, "strategy", where, get_args(Strategy), "none"),
+        condition=_one_of(entry, "condition", where, get_args(Condition), "latest"),
+        on_failure=_one_of(entry, "on_failure", where, get_args(OnFailure), "halt"),
+        pinned=bool(entry.get("pinned", False)),
         expect=_integer(entry, "expect", max(3, len(machines)), least=1),
     )
+
+
+def _one_of(
+    entry: dict[str, Any], key: str, where: str, known: tuple[Any, ...], default: str
+) -> Any:
+    value = entry.get(key, default)
+    if value not in known:
+        raise UsageError(f"{where}: {key} = {value!r}{_instead(value, known)}")
+    return value
 
 
 def _fault(where: str, entry: dict[str, Any], supervisors: int) -> Fault:
@@ -210,13 +233,16 @@ def _fault(where: str, entry: dict[str, Any], supervisors: int) -> Fault:
     if what not in KINDS:
         raise UsageError(f"{where}: what = {what!r} is not known{_instead(what, KINDS)}")
     fault = Fault(what, seconds(entry.get("at", 0), f"{where}: at"))
+    detail = str(entry.get("detail", ""))
+    if what in _RELEASES and not _RELEASES[what].fullmatch(detail):
+        raise UsageError(f"{where}: detail = {detail!r}: {_RELEASE_SAYS} is wanted")
     return replace(
         fault,
         for_s=seconds(entry.get("for", 0), f"{where}: for"),
         machines=_struck(entry, where, supervisors),
         others=_machines(entry, "others", where, supervisors),
         amount=float(entry.get("amount", 0.0)),
-        detail=str(entry.get("detail", "")),
+        detail=detail,
         aim=_aim(entry, where),
     )
 

@@ -19,6 +19,7 @@ from actors.messages.simulation import (
     ServicesSeen,
 )
 from actors.messages.update import ReleaseTaken
+from actors.simulation.arrivals import Arrivals
 from actors.simulation.leader_checkers import leadership
 from actors.simulation.plan import Plan, Service
 from actors.simulation.roles import GROUP
@@ -52,18 +53,21 @@ def _services(plan: Plan) -> dict[tuple[int, str], Service]:
 def healthy_processes_survive(story: Story, plan: Plan) -> Verdicts:
     """A steady service process ends by a command, a kill by hand, or with its machine alone.
 
-    Another release is a command, and so is new configuration, where the package has no hook for
-    it. Killing actors, supervisors and launchers is no reason. A process that acts as leader may
-    have lost its lease; and one whose member has a lease may be on its way to act so, which is
-    reason enough where the launcher dies.
+    Another release is a command, and one that does not work may end by itself; new configuration
+    is one where the package has no hook for it. Killing actors, supervisors and launchers is none.
+    A process that acts as leader may have lost its lease; and one whose member has a lease may be
+    on its way to act so, which is reason enough where the launcher dies.
     """
     leases = [lease for lease in leadership(story).leases if lease.kind == "topology"]
     services = _services(plan)
     steady = {key for key, service in services.items() if service.is_steady}
     reasons: dict[int, float] = {}  # machine → when everything on it was told to end
     commands: dict[tuple[int, str], float] = {}
+    given: dict[int, tuple[int, str]] = {}
     leads: set[tuple[int, int]] = set()  # machine and pid
+    arrivals = Arrivals()
     for logged in story.events:
+        arrivals.see(logged)
         match logged.event:
             case ProcessActs(machine, pid=pid, role=role):
                 leads -= {(machine, pid)}
@@ -74,9 +78,12 @@ def healthy_processes_survive(story: Story, plan: Plan) -> Verdicts:
                         reasons[machine] = logged.at_s
                     elif what == "service":
                         commands[machine, detail] = logged.at_s
-            case CommandGiven(machine=machine, verb=verb, service=service):
+            case CommandGiven(number, machine=machine, verb=verb, service=service):
                 if verb != "start":
                     commands[machine, service] = logged.at_s
+                    given[number] = machine, service
+            case CommandAnswered(number) if number in given:
+                commands[given[number]] = logged.at_s  # whoever stood still hears of it late
             case ReleaseTaken(service=service):
                 commands[logged.machine, service] = logged.at_s
             case FilesWritten(machine, service, changed=changed) if "config/app.conf" in changed:
@@ -85,6 +92,8 @@ def healthy_processes_survive(story: Story, plan: Plan) -> Verdicts:
             case ProcessGone(machine, key, pid, how) if key.startswith(PREFIX):
                 name = key.removeprefix(PREFIX)
                 if (machine, name) not in steady or (machine, pid) in leads:
+                    continue
+                if (name, arrivals.runs.get((machine, name))) in arrivals.ailing:
                     continue
                 where = machine, f"{name}.{GROUP}"
                 held = (one for one in leases if (one.machine, one.service_group) == where)

@@ -15,8 +15,10 @@ from actors.simulation.node import Root, RootActor, SupervisorProcess
 ROOT = "/hab"
 
 
-def supervisor(seeds: tuple[str, ...], *, permanent: bool, keyed: bool = False) -> Root:
-    """The root of one machine's supervisors."""
+def supervisor(
+    seeds: tuple[str, ...], *, permanent: bool, keyed: bool = False, poll_s: float = 60.0
+) -> Root:
+    """The root of one machine's supervisors, which ask their depot each `poll_s`."""
 
     def root(process: SupervisorProcess) -> RootActor:
         machine = process.machine
@@ -33,6 +35,7 @@ def supervisor(seeds: tuple[str, ...], *, permanent: bool, keyed: bool = False) 
             hosts=HostOptions(argv=("host",), endpoint="sim://control", secret_file="secret"),  # noqa: S106 - a file's name
             election=ElectionOption(lease_events_s=0.0),  # checkers look at each
             keyed=keyed,
+            update_period_s=poll_s,
         )
         return RootActor(NodeActor, (_identity(process), root_children(told)))
 

@@ -6,7 +6,7 @@ before, so numbers never fall from one term to the next, and no epoch does.
 
 Invariants: 36 `one_turn_at_a_time`, 37 `turns_are_among_the_well`, 38 `steps_follow_each_other`,
 38 to 40 `updates_arrive`, 41 `epochs_only_grow`, `steps_follow_each_other`; DESIGN's drain
-`turns_drain_first`. Not judged from logs: 35, and how soon 37 halts and 38 to 40 end.
+`turns_drain_first`. Who conducts, and how soon what ends: `rollout_checkers`.
 """
 
 from __future__ import annotations
@@ -15,20 +15,19 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final, TypeAlias
 
+from actors.messages.election_events import LeaderElected
 from actors.messages.ring import MemberHealthChanged
 from actors.messages.rollout import RolloutKept, RolloutStep, TurnBegan, TurnEnded
 from actors.messages.service import HEALTHY, HealthChanged, ServiceSpec, ServiceStageChanged
-from actors.messages.simulation import FaultBegan, MachineStarted, ServicesSeen, SupervisorGone
-from actors.messages.update import ReleaseTaken
+from actors.messages.simulation import MachineStarted, SupervisorGone
+from actors.simulation.arrivals import Arrivals
 from actors.simulation.plan import Plan
 from actors.simulation.story import NEVER, Story
 
-ARRIVES_S: Final = 150.0  # from the last release that was offered to the end of what it takes
 # A member's word is 3 s old at most when leave to stop is given; that holds for 4.5 s from then on.
 ILL_S: Final = 10.0  # in which everybody who gives turns knows of an illness
 # By how much a drain may be shorter by true time than by the clock of a member, which may be fast.
 SHORTER: Final = 0.9
-FIRST: Final = "1.0.0/20260101000000"
 
 Verdicts: TypeAlias = Iterator[str | None]
 
@@ -80,17 +79,22 @@ def epochs_only_grow(story: Story, plan: Plan) -> Verdicts:
 def steps_follow_each_other(story: Story, plan: Plan) -> Verdicts:
     """38, 41: a step that was decided is known to all later conductors: they go on from it.
 
-    A conductor that never had a majority, or that did not ask one, uses a number again.
+    A conductor that never had a majority, or that did not ask one, uses a number again. A group
+    that was founded anew, by members that know nothing of the old one, begins anew as well.
     """
     del plan
-    groups: dict[str, set[tuple[int, int, int]]] = {}
+    won: dict[tuple[int, str, int], str] = {}  # machine, group, term → the electorate it won it in
+    groups: dict[tuple[str, str], set[tuple[int, int, int]]] = {}
     for logged in story.events:
         match logged.event:
+            case LeaderElected(group, "update", electorate, term):
+                won[logged.machine, group, term] = electorate
             case RolloutStep(group, epoch, term, step):
-                groups.setdefault(group, set()).add((term, step, epoch))
+                electorate = won.get((logged.machine, group, term), "")
+                groups.setdefault((group, electorate), set()).add((term, step, epoch))
             case _:
                 pass
-    for group, decided in groups.items():
+    for (group, _), decided in groups.items():
         for (term, step, epoch), later in pairwise(sorted(decided)):
             fine = later[1] > step and later[2] >= epoch
             text = f"{group}: step {step} of term {term}, epoch {epoch}; then {later}"
@@ -153,42 +157,21 @@ def turns_are_among_the_well(story: Story, plan: Plan) -> Verdicts:
 
 
 def updates_arrive(story: Story, plan: Plan) -> Verdicts:
-    """38 to 40: at the end all run the release offered last, unless nobody can install it."""
+    """38 to 40: at the end all run the release offered last, or none what does not work.
+
+    A run waits for that, as long as it may take.
+    """
     if "end" not in story.phases:
         return
-    offered: dict[str, tuple[float, str]] = {}
-    unsound: set[tuple[str, str]] = set()
-    runs: dict[tuple[int, str], str] = {}
-    stages: dict[tuple[int, str], str] = {}
+    seen = Arrivals()
     for logged in story.events:
-        match logged.event:
-            case FaultBegan("release", detail=detail):
-                service, _, release = detail.partition(" ")
-                offered[service] = logged.at_s, release
-            case FaultBegan("no-install", detail=detail):
-                service, _, release = detail.partition(" ")
-                unsound.add((service, release))
-            case ReleaseTaken(service, taken=taken):
-                runs[logged.machine, service] = "/".join(taken.split("/")[2:])
-            case ServicesSeen(machine) as seen:
-                stages.update({(machine, s): stage for s, (stage, _) in seen.services.items()})
-            case _:
-                pass
-    up = {life.machine for life in story.up_at_end()}
+        seen.see(logged)
+    up = sorted(life.machine for life in story.up_at_end())
     for one in plan.setup.services:
-        at_s, wanted = offered.get(one.name, (0.0, FIRST))
-        late = story.phases["end"] - at_s < ARRIVES_S
-        if one.strategy == "none" or one.name not in offered or late:
+        if one.strategy == "none" or one.pinned or one.name not in seen.offered:
             continue
-        for machine in sorted(up & set(one.machines)):
-            key = machine, one.name
-            found = runs.get(key, FIRST)
-            if (one.name, wanted) in unsound:
-                fine = found != wanted
-            else:
-                fine = found == wanted and stages.get(key) == "up"
-            text = f"{one.name} on machine {machine} runs {found}, {stages.get(key)}"
-            yield None if fine else f"{text}; {wanted} was offered"
+        missing = [*seen.missing(one, up), *seen.unready(one, up)]
+        yield f"{one.name}: {', '.join(missing)}" if missing else None
 
 
 CHECKERS: Final = (

@@ -23,7 +23,7 @@ from actors.messages.service import (
     UnloadService,
 )
 from actors.messages.simulation import CommandAnswered, CommandGiven, FactGiven
-from actors.simulation.packages_port import SOFT
+from actors.simulation.packages_port import RELEASE, SOFT
 from actors.simulation.plan import Service
 from actors.simulation.roles import GROUP
 
@@ -119,11 +119,13 @@ def _command(verb: str, service: Service) -> Message:
     match verb:
         case "load":
             spec = ServiceSpec(
-                ident=f"{origin(service)}/{name}",
+                ident=f"{origin(service)}/{name}" + (f"/{RELEASE}" if service.pinned else ""),
                 topology=service.topology,
                 health_check_interval=5,
                 bootstrap_expect=service.expect,
                 update_strategy=service.strategy,
+                update_condition=service.condition,
+                on_failure=service.on_failure,
                 health_grace=3,
             )
             return LoadService(spec, wait=False)

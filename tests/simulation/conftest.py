@@ -65,17 +65,24 @@ worth less, a checker of its own counts: the_frozen_lead_no_longer_than_a_lease 
 the_unfenced_end_once_somebody_runs (S leader-unfenced). Each can fail: test_leader_checkers.py has
 logs made by hand. Rules left out one at a time are found out: mutants.py, `scripts/mutants`.
 
-Updates, 35 to 41, worded as DESIGN §8 has them; S rolling, rolling-back-and-forth,
-rolling-no-install,
-rolling-undecided, rolling-sick; test_update_checkers.py has logs made by hand.
+Updates, 35 to 41, worded as DESIGN §8 has them. Scenarios: test_rollout_scenarios.py sees what each
+shows; logs made by hand: test_update_checkers.py, test_rollout_checkers.py.
 
-35  test_the_topology_leader_never_conducts_and_goes_last_after_handing_over
-36  C one_turn_at_a_time; tests/property/test_rollout_model.py (no two members are down)
-37  tests/property/test_rollout_model.py; test_a_release_that_ends_at_once_halts_at_the_canary_...
-38, 39  C updates_arrive; test_the_death_of_the_conductor_only_delays_a_rollout
-40  C updates_arrive; S rolling-back-and-forth; the model's "back and forth"
-41  C epochs_only_grow (said, and on disk); S rolling-undecided;
-    test_a_pinned_service_is_never_asked_about
+35  C conductors_lead_nobody; S rolling-leader-last;
+    test_the_topology_leader_never_conducts_and_goes_last_after_handing_over
+36  C one_turn_at_a_time, turns_drain_first; S rolling;
+    tests/property/test_rollout_model.py (no two members are down)
+37  C turns_are_among_the_well, failures_halt_soon (two periods after the second failure, and one
+    member left), nothing_halts_for_nothing; S rolling-sick, rolling-bad-release, rolling-halted,
+    rolling-no-install; the model
+38  C rollouts_go_on (12 s: DESIGN §15 replaces a leader in 7), nobody_is_updated_twice,
+    steps_follow_each_other, updates_arrive; S rolling-conductor-killed, rolling-conductor-paused,
+    rolling-undecided, rolling-founded-anew; test_the_death_of_the_conductor_only_delays_a_rollout
+39  C the_skipped_are_gone, updates_end_in_time; S rolling
+40  C updates_end_in_time (C + E, two polls, n turns), updates_arrive; S rolling-back-and-forth,
+    rolling-demoted, rolling-no-depot; the model's "back and forth"
+41  C epochs_only_grow (said, and on disk), the_pinned_rest (in 100 polls); S rolling-undecided,
+    rolling-pinned; test_a_pinned_service_is_never_asked_about
 
 Beside them: event ids without gaps and causes that come first (`event_ids_have_no_gap`,
 `causes_come_first`), actors and supervisors that come back (`dead_actors_are_back`,

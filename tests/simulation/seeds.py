@@ -39,6 +39,14 @@ LED_FAILED: Final[dict[tuple[int, int], str]] = {
     (3, 1150): "a look that was to follow a write that failed was never taken (election)",
 }
 
+# Scenarios of updates that failed under a seed.
+ROLLED_FAILED: Final[dict[tuple[str, int], str]] = {
+    ("rolling-undecided", 2): "what all had told before it was known who votes was lost (update)",
+    ("rolling-halted", 1): "who hung in its init hook was never given another release (service)",
+    ("rolling-no-depot", 1): "a depot that was away for a minute halted a rollout (update)",
+    ("rolling-leader-last", 1): "who was to hand over was told so thousands of times (update)",
+}
+
 FAILED: Final[dict[Seed, str]] = {
     Seed(176, 3, 120): "a service that ignores TERM delays a departure (checker)",
     Seed(154, 3, 120): "a load answered `unchanged` after a stop is no wish to be up (checker)",

@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 from simulation_rig import Doctored
 from test_leader_checkers import ALSO_JUDGED, BREACHES
+from test_rollout_checkers import ROLLOUTS
 from test_update_checkers import UPDATES
 
 from actors.messages.gossip import MemberAnnounced
@@ -202,7 +203,12 @@ def _log(plan: Plan) -> Doctored:
 
 
 def test_there_is_a_case_for_every_checker() -> None:
-    by_hand = {*ALSO_JUDGED, *UPDATES, *(name for name, _ in BREACHES)}  # in logs of their own
+    by_hand = {
+        *ALSO_JUDGED,
+        *UPDATES,
+        *ROLLOUTS,
+        *(name for name, _ in BREACHES),
+    }  # in logs of their own
     cases = {name for name, _, _ in CASES}
     assert cases | by_hand == {checker.__name__ for checker in CHECKERS}
 

@@ -48,6 +48,13 @@ def test_no_election_fails_twice(led: tuple[int, int], taught: str) -> None:
     _fine(scenario_run("leader-swarm", *led))
 
 
+@pytest.mark.parametrize(("rolled", "taught"), seeds.ROLLED_FAILED.items(), ids=str)
+def test_no_update_fails_twice(rolled: tuple[str, int], taught: str) -> None:
+    assert taught
+    name, seed = rolled
+    _fine(scenario_run(name, seed=seed))
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_scripted_breaks_nothing(name: str) -> None:
     _fine(scenario_run(name))

@@ -39,7 +39,7 @@ def turn(machine: int) -> TurnBegan:
 def test_updates_and_their_turns_are_judged() -> None:
     true = Doctored(PLAN)
     assert true.judged().violations == []
-    assert true.judged().judged["updates_arrive"] == 2
+    assert true.judged().judged["updates_arrive"] == 1
 
     def not_taken(logged: Logged) -> Event | None:
         return None if isinstance(logged.event, ReleaseTaken) else logged.event
