@@ -23,7 +23,7 @@ class Arrivals:
 
     `offered` is the last release of a service, `ever` all of them; `unsound` ones cannot be
     installed, `ailing` ones do not work. `runs` and `stages` are by machine and service, `states`
-    are those of groups' rollouts.
+    those of groups' rollouts, with the release each goes to.
     """
 
     offered: dict[str, str] = field(default_factory=dict)
@@ -32,7 +32,7 @@ class Arrivals:
     ailing: set[tuple[str, str]] = field(default_factory=set)
     runs: dict[tuple[int, str], str] = field(default_factory=dict)
     stages: dict[tuple[int, str], str] = field(default_factory=dict)
-    states: dict[str, str] = field(default_factory=dict)
+    states: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def see(self, logged: Logged) -> None:
         """One more event."""
@@ -51,8 +51,8 @@ class Arrivals:
                 self.runs = {k: release for k, release in self.runs.items() if k[0] not in machines}
             case ReleaseTaken(service, taken=taken):
                 self.runs[logged.machine, service] = taken.split("/", 2)[2]
-            case RolloutStep(group, state=state):
-                self.states[group] = state
+            case RolloutStep(group, state=state, target=target):
+                self.states[group] = state, target.split("/", 2)[2]
             case ServicesSeen(machine) as seen:
                 self.stages = {k: stage for k, stage in self.stages.items() if k[0] != machine}
                 self.stages |= {(machine, s): stage for s, (stage, _) in seen.services.items()}
@@ -75,7 +75,8 @@ class Arrivals:
             if m in service.machines and self.stages.get((m, name)) not in (None, "down")
         ]
         runs = {machine: self.runs.get((machine, name), RELEASE) for machine, _ in keys}
-        if service.strategy == "rolling" and self.states.get(f"{name}.{GROUP}") == "rolling":
+        state, target = self.states.get(f"{name}.{GROUP}", ("", ""))
+        if service.strategy == "rolling" and state == "rolling":
             return [f"the rollout to {wanted} is under way"] if runs else []
         if (name, wanted) in self.ailing and service.strategy == "rolling":
             many = [machine for machine, release in runs.items() if release == wanted]
@@ -83,7 +84,7 @@ class Arrivals:
             return [f"{wanted} does not work, and runs on {many}"] if len(many) > most else []
         if (name, wanted) in self.unsound:
             return [f"{m} runs {wanted}" for m, found in runs.items() if found == wanted]
-        if self.states.get(f"{name}.{GROUP}") == "halted":
+        if (state, target) == ("halted", wanted):
             return []
         fine = {wanted}
         if service.condition == "latest":  # what is newer and installed here stays
@@ -93,7 +94,7 @@ class Arrivals:
     def unready(self, service: Service, machines: Iterable[int]) -> list[str]:
         """Who is not up, of those that were updated to what works; in words."""
         name, wanted = service.name, self.offered.get(service.name)
-        halted = self.states.get(f"{name}.{GROUP}") == "halted"
+        halted = self.states.get(f"{name}.{GROUP}") == ("halted", wanted)
         if service.strategy == "none" or wanted is None or halted or (name, wanted) in self.ailing:
             return []
         stages = {m: self.stages.get((m, name), "down") for m in machines}

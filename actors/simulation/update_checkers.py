@@ -21,6 +21,7 @@ from actors.messages.rollout import RolloutKept, RolloutStep, TurnBegan, TurnEnd
 from actors.messages.service import HEALTHY, HealthChanged, ServiceSpec, ServiceStageChanged
 from actors.messages.simulation import MachineStarted, SupervisorGone
 from actors.simulation.arrivals import Arrivals
+from actors.simulation.leadership import member_of
 from actors.simulation.plan import Plan
 from actors.simulation.story import NEVER, Story
 
@@ -39,9 +40,8 @@ def one_turn_at_a_time(story: Story, plan: Plan) -> Verdicts:
     """
     del plan
     opened: dict[str, dict[str, float]] = {}  # group → member → since
-    members = {life.machine: life.member for life in story.lives}
     for logged in story.events:
-        member = members.get(logged.machine, "")
+        member = member_of(logged)
         match logged.event:
             case TurnBegan(group):
                 others = {m: at for m, at in opened.setdefault(group, {}).items() if m != member}
@@ -109,7 +109,6 @@ def turns_drain_first(story: Story, plan: Plan) -> Verdicts:
     del plan
     drain_s = SHORTER * ServiceSpec("").drain
     given: dict[str, tuple[str, float]] = {}  # group → whose turn, since when at the earliest
-    members = {life.machine: life.member for life in story.lives}
     for logged in story.events:
         match logged.event:
             case RolloutStep(group, turn=turn):
@@ -118,7 +117,7 @@ def turns_drain_first(story: Story, plan: Plan) -> Verdicts:
             case TurnBegan(group) if group in given:
                 turn, since_s = given[group]
                 after_s = logged.at_s - since_s
-                early = turn == members.get(logged.machine) and after_s < drain_s
+                early = turn == member_of(logged) and after_s < drain_s
                 text = f"{group}: {turn[:8]} was stopped {after_s:.3f} s after it had its turn"
                 yield text if early else None
             case _:
