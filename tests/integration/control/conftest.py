@@ -237,6 +237,7 @@ class Counter:
         os.kill(os.getpid(), signal.SIGKILL)
 
     def wait_for(self, path):
+        open(path + ".awaited", "w").close()
         while not os.path.exists(path):
             time.sleep(0.005)
         return "seen"

@@ -4,6 +4,8 @@ import os
 import secrets
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -69,6 +71,12 @@ def test_a_host_says_who_it_is_also_when_its_connection_broke_while_it_ran_a_cal
         )
         assert isinstance(hears(listener)[1], HostReady)
         listener.router.send_multipart([whence, encode_call(call)])
+        # What is still on its way when the listener closes is lost with it.
+        is_running = tmp_path / "seen.awaited"
+        deadline = time.monotonic() + WITHIN_MS / 1000
+        while not is_running.exists():
+            assert time.monotonic() < deadline, "the call does not begin"
+            threading.Event().wait(0.01)
     with closing(Listener(path, secret, 1 << 20, 1.0)) as listener:
         connects(listener)
         seen.touch()
