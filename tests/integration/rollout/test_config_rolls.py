@@ -1,4 +1,7 @@
-"""A configuration rolls over three real supervisors; one that makes a member sick is taken back."""
+"""A configuration rolls over three real supervisors; one that makes a member sick is taken back.
+
+By hand, as it takes more than half a minute: `pytest -m slow tests/integration/rollout`.
+"""
 
 from __future__ import annotations
 
@@ -80,6 +83,7 @@ def members(tmp_path: Path) -> Iterator[Members]:
         ring.close()
 
 
+@pytest.mark.slow
 def test_a_configuration_rolls_and_one_that_makes_a_member_sick_goes_back(
     members: Members,
 ) -> None:
