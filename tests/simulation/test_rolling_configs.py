@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
+from rolling_rig import GROUP, LED, SPEC, TWO, Group, conducted, leads, strike_conductor
 
 from actors.messages.base import Event
 from actors.messages.groups import ApplyConfig, ConfigApplied, GroupConfig, GroupFacts, QueryGroup
 from actors.messages.ring import Census, QueryCensus
 from actors.messages.rollout import OrderRollout, RolloutStep, TurnBegan, TurnEnded
-from actors.messages.runtime import CallFailed, KillActor, Ok
+from actors.messages.runtime import CallFailed, Ok
 from actors.messages.service import Accepted, LoadService, ServiceSpec
 from actors.messages.update import ConfigurationTaken
 from actors.simulation.machine import Machine
 from actors.simulation.processes import Behaviour
 from actors.simulation.supervisors import supervisor
-
-sys.path.insert(0, str(Path(__file__).parent))
-from test_rolling import GROUP, LED, SPEC, TWO, Group, conducted, leads
 
 
 def give(group: Group, machine: Machine, version: int, *, rolling: bool = True) -> object:
@@ -118,28 +113,7 @@ def test_the_death_of_the_conductor_only_delays_a_configuration(how: str) -> Non
     group = conducted("3")
     give(group, group.ring.machines[1], 5)
     group.until(lambda: group.events(TurnBegan))
-    conductor = group.conductor()
-    assert conductor is not None
-    match how:
-        case "actor" | "service":
-            assert conductor.supervisor is not None
-            name = "update/web" if how == "actor" else "service/web"
-            conductor.supervisor.world.tell("node", KillActor(name), sender="port/test")
-        case "supervisor":
-            conductor.kill_supervisor()
-        case "pause":
-            conductor.pause()
-            group.ring.run_for(20.0)
-            conductor.resume()
-        case "split":
-            others = {m.address for m in group.ring.machines} - {conductor.address}
-            group.ring.fabric.partition({conductor.address}, others)
-            group.ring.run_for(40.0)
-            group.ring.fabric.heal()
-        case _:
-            conductor.power_off()
-            group.ring.run_for(20.0)
-            conductor.start()
+    strike_conductor(group, how)
     group.until(lambda: all_run(group, 5) and group.is_over(), 300.0)
     apart(group)
 

@@ -38,6 +38,7 @@ BY_ACTOR = {
 }
 FEATURES = ("messages", "wire", "gossip", "census", "specs", "service", "depot", "control")
 FEATURES += ("eventlog", "election", "update")
+MERGE = re.compile(rb"^(?:<{7}|>{7}) ", re.MULTILINE)
 MACHINE = re.compile(r"/(?:work|home/\w+|tmp/wt|root/\.\w+)/|shared/(?:DESIGN|STYLE|reference)")
 
 
@@ -93,6 +94,17 @@ def test_no_file_names_a_path_of_the_machine_it_was_written_on() -> None:
     tracked = [*files(), *ROOT.glob("*.md"), ROOT / "pyproject.toml", *ROOT.glob(".ci/*")]
     here = Path(__file__)
     assert not [named(p) for p in tracked if p != here and MACHINE.search(p.read_text())]
+
+
+def test_no_file_holds_both_sides_of_a_merge() -> None:
+    texts = [*ROOT.glob("*.md"), *ROOT.glob("*.toml")]
+    texts += [path for part in PARTS for path in (ROOT / part).rglob("*") if path.is_file()]
+    marked = [
+        named(path)
+        for path in texts
+        if "__pycache__" not in path.parts and MERGE.search(path.read_bytes())
+    ]
+    assert marked == []
 
 
 def test_each_pure_module_is_reached_by_a_test() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from scenes import GROUP, A, B, C, decided, scene_of, waits, well
 
 from actors.effects import Emit, Send
 from actors.messages.groups import ConfigApplied, GroupConfig, GroupFacts
@@ -13,19 +14,15 @@ from actors.messages.ring import PublishRumor
 from actors.messages.rollout import (
     Rollout,
     RolloutReport,
-    Seated,
     configuration,
     configuration_of,
 )
 from actors.update.aims import opened, serves, superseded
 from actors.update.configs import Configs, configs_of, find, promotion
-from actors.update.moves import Decide, Wait, next_move, ordered
-from actors.update.scene import Heard, Peer, Scene, runs
+from actors.update.moves import ordered
+from actors.update.scene import Peer, Scene, runs
 
-GROUP = "web.default"
-A, B, C = ("a" * 32, "b" * 32, "c" * 32)
 ONE, TWO = (f"acme/web/{n}/{n}" for n in (1, 2))
-NOW = 1000.0
 THREE = GroupConfig(GROUP, 3, b"port = 83")
 FIVE = GroupConfig(GROUP, 5, b"port = 85", rolling=True)
 SIX = GroupConfig(GROUP, 6, b"port = 86", rolling=True)
@@ -35,8 +32,7 @@ DONE = msgspec.structs.replace(ROLLING, state="done", updated=(A, B, C))
 
 
 def report(config: int = 3, **fields: Any) -> RolloutReport:
-    known = RolloutReport(GROUP, 1, 0.0, "1", ONE, up=True, healthy=True, well_s=60.0)
-    return msgspec.structs.replace(known, config=config, **fields)
+    return well(ONE, config=config, **fields)
 
 
 def scene(
@@ -44,37 +40,9 @@ def scene(
     peers: dict[str, Peer] | None = None,
     **fields: Any,
 ) -> Scene:
-    """Three members that run with configuration 3, are well, and were heard just now."""
+    """Three members that run with configuration 3, with a higher one staged."""
     said = {m: report() for m in (A, B, C)} | (reports or {})
-    seen = {m: Peer(said[m].release, config=said[m].config) for m in said} | (peers or {})
-    return Scene(
-        **{
-            "me": A,
-            "seated": Seated((A, B, C)),
-            "peers": seen,
-            "heard": {m: Heard(r, NOW, NOW) for m, r in said.items()},
-            "wanted": ONE,
-            "on_failure": "halt",
-            "grace_s": 10.0,
-            "patience_s": 30.0,
-            "now": NOW,
-            "given_s": NOW,
-            "configs": STAGED,
-            **fields,
-        }
-    )
-
-
-def decided(rollout: Rollout | None, here: Scene) -> Rollout:
-    move = next_move(rollout, GROUP, here)
-    assert isinstance(move, Decide), move
-    return move.rollout
-
-
-def waits(rollout: Rollout | None, here: Scene) -> str:
-    move = next_move(rollout, GROUP, here)
-    assert isinstance(move, Wait), move
-    return move.reason
+    return scene_of(said, peers, **{"wanted": ONE, "configs": STAGED, **fields})
 
 
 def changed(rollout: Rollout, **fields: Any) -> Rollout:

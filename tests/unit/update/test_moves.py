@@ -6,21 +6,18 @@ from typing import Any
 
 import msgspec
 import pytest
+from scenes import GROUP, NOW, A, B, C, decided, scene_of, waits, well
 
-from actors.messages.rollout import Rollout, RolloutReport, Seated
-from actors.update.moves import Decide, Grant, Wait, next_move, ordered
+from actors.messages.rollout import Rollout, RolloutReport
+from actors.update.moves import Grant, Wait, next_move, ordered
 from actors.update.scene import Heard, Peer, Scene
 
-GROUP = "web.default"
-A, B, C = ("a" * 32, "b" * 32, "c" * 32)
 ONE, TWO, THREE = (f"acme/web/{n}/{n}" for n in (1, 2, 3))
-NOW = 1000.0
 ROLLING = Rollout(GROUP, 1, 1, 1, TWO, back=ONE, order=(A, B, C))
 
 
 def report(release: str = ONE, **fields: Any) -> RolloutReport:
-    known = RolloutReport(GROUP, 1, 0.0, "1", release, up=True, healthy=True, well_s=60.0)
-    return msgspec.structs.replace(known, **fields)
+    return well(release, **fields)
 
 
 def scene(
@@ -28,37 +25,9 @@ def scene(
     peers: dict[str, Peer] | None = None,
     **fields: Any,
 ) -> Scene:
-    """Three members that run the first release, are well, and were heard just now."""
+    """Three members that run the first release, with the second one offered."""
     said = {m: report() for m in (A, B, C)} | (reports or {})
-    heard = {m: Heard(r, NOW, NOW) for m, r in said.items()}
-    seen = {m: Peer(said[m].release) for m in (A, B, C)} | (peers or {})
-    return Scene(
-        **{
-            "me": A,
-            "seated": Seated((A, B, C)),
-            "peers": seen,
-            "heard": heard,
-            "wanted": TWO,
-            "on_failure": "halt",
-            "grace_s": 10.0,
-            "patience_s": 30.0,
-            "now": NOW,
-            "given_s": NOW,
-            **fields,
-        }
-    )
-
-
-def decided(rollout: Rollout | None, here: Scene) -> Rollout:
-    move = next_move(rollout, GROUP, here)
-    assert isinstance(move, Decide), move
-    return move.rollout
-
-
-def waits(rollout: Rollout | None, here: Scene) -> str:
-    move = next_move(rollout, GROUP, here)
-    assert isinstance(move, Wait), move
-    return move.reason
+    return scene_of(said, peers, **{"wanted": TWO, **fields})
 
 
 def test_a_release_that_is_offered_opens_an_epoch_with_the_topology_leader_last() -> None:
