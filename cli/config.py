@@ -92,7 +92,7 @@ def apply(
     config = GroupConfig(group, version, data, sealed=user is not None, rolling=rolling)
     carry_out(asked, ApplyConfig(config), waiting, "config.apply")
     if rolling:
-        say(f"Its members take it one after the other: `hab svc rollout status {group}`.")
+        say(f"`hab svc rollout status {group}` tells how far its members are.")
 
 
 def _by(user: str | None) -> str:
@@ -147,12 +147,12 @@ def _show_group(group: str, asked: Session, *, as_json: bool) -> None:
         )
     say(_called(found) if found is not None else "nothing is in force")
     if staged is not None:
-        say(f"staged is {_called(staged)}; `hab svc rollout status {group}` tells how far it is")
+        say(f"staged is {_called(staged)}; `hab svc rollout status {group}` tells what becomes of it")
     if runs:
         ring = Ring.of(asked.ask(QueryMembers(), Members))
         for version in sorted(set(runs.values()), reverse=True):
             who = ", ".join(ring.called(m) for m, run in runs.items() if run == version)
-            say(f"{configuration(version)} is what runs at {who}")
+            say(f"{configuration(version)} runs at {who}")
     if found is not None:
         click.echo(found.data.decode(errors="replace"), nl=not found.data.endswith(b"\n"))
 

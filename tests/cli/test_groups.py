@@ -131,8 +131,8 @@ def test_show_tells_which_version_is_staged_and_which_one_each_member_runs_with(
         shown, as_json = hab("config", "show", GROUP), hab("config", "show", GROUP, "--json")
     assert shown.stdout == "port = 1\n"
     assert "staged is version 5; `hab svc rollout status redis.default`" in shown.stderr
-    assert "configuration 5 is what runs at one (aaaaaaaa, this supervisor)" in shown.stderr
-    assert "configuration 4 is what runs at two (bbbbbbbb)" in shown.stderr
+    assert "configuration 5 runs at one (aaaaaaaa, this supervisor)" in shown.stderr
+    assert "configuration 4 runs at two (bbbbbbbb)" in shown.stderr
     said = json.loads(as_json.stdout)
     assert (said["version"], said["staged"]["version"]) == (4, 5)
     assert said["members"] == {A: 5, B: 4}
@@ -140,7 +140,7 @@ def test_show_tells_which_version_is_staged_and_which_one_each_member_runs_with(
         first = hab("config", "show", GROUP)
     assert (first.exit_code, first.stdout) == (0, "")
     assert "nothing is in force" in first.stderr
-    assert "no configuration is what runs at one" in first.stderr
+    assert "no configuration runs at one" in first.stderr
 
 
 def test_show_of_a_group_without_configuration_says_how_to_apply_one(
