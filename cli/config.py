@@ -147,7 +147,7 @@ def _show_group(group: str, asked: Session, *, as_json: bool) -> None:
         )
     say(_called(found) if found is not None else "nothing is in force")
     if staged is not None:
-        say(f"staged is {_called(staged)}; `hab svc rollout status {group}` tells what becomes of it")
+        say(f"staged is {_called(staged)}; `hab svc rollout status {group}` tells more of it")
     if runs:
         ring = Ring.of(asked.ask(QueryMembers(), Members))
         for version in sorted(set(runs.values()), reverse=True):
